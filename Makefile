@@ -1,0 +1,51 @@
+# Two commands matter: `make run` and `make test`. Both need only git, make and Python 3.11 or later.
+# PORT, HOST and HUIMENG_DATA are passed on: `make run PORT=9000`.
+
+VENV := .venv
+BIN := $(VENV)/bin
+RUN_READY := $(VENV)/.run-ready
+DEV_READY := $(VENV)/.dev-ready
+PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input --quiet
+PURE := --only-binary :all:
+COMPILE := $(BIN)/uv pip compile pyproject.toml --quiet --universal --python-version 3.11 \
+	--generate-hashes --no-header --no-emit-index-url --no-emit-find-links
+
+.PHONY: help run test bench check lock clean
+
+help: ## this list
+	@grep -E '^[a-z]+:.*## ' Makefile | sed -E 's/^([a-z]+):.*## (.*)/  make \1	\2/'
+
+run: $(RUN_READY) ## install, start the database, import the demo year once, serve; Ctrl-C ends it all
+	@trap : INT TERM; $(BIN)/huimeng run --demo; code=$$?; \
+	case $$code in 130|143) code=0;; esac; exit $$code
+
+test: $(DEV_READY) ## all tests, on a database of their own
+	@$(BIN)/python -m pytest
+
+bench: $(DEV_READY) ## ratios against plain ways, measured on this machine; writes bench/report.json
+	@$(BIN)/python -m bench
+
+check: $(DEV_READY) ## style, types, architecture, tidiness, schema drift
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check --quiet .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+	@$(BIN)/python -m pytest -q tests/test_tidy.py $(wildcard tests/infra/test_drift.py)
+
+lock: $(DEV_READY) ## renew requirements/*.lock; UPGRADE=1 takes newer releases
+	@$(COMPILE) $(if $(UPGRADE),--upgrade) --extra demo --extra build -o requirements/run.lock
+	@$(COMPILE) $(if $(UPGRADE),--upgrade) --all-extras -c requirements/run.lock -o requirements/dev.lock
+
+clean: ## remove what was installed and built; the data folder stays
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis dist
+
+$(RUN_READY): requirements/run.lock pyproject.toml
+	@sh .ci/venv $(VENV)
+	@echo "正在安装依赖,首次约需一两分钟 / installing, a minute or two the first time"
+	@$(PIP) install --require-hashes $(PURE) -r requirements/run.lock
+	@$(PIP) install --no-deps --no-build-isolation -e .
+	@touch $@
+
+$(DEV_READY): requirements/dev.lock $(RUN_READY)
+	@$(PIP) install --require-hashes $(PURE) -r requirements/dev.lock
+	@touch $@

@@ -1,0 +1,66 @@
+"""Routes of the figures."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Annotated, Any
+
+from litestar import get
+from litestar.openapi.datastructures import ResponseSpec
+from litestar.openapi.spec import Example
+from litestar.params import Parameter
+
+from huimeng.analytics import service
+from huimeng.analytics.rules import Grain
+from huimeng.analytics.schemas import OVERVIEW_EXAMPLE, TREND_EXAMPLE
+from huimeng.analytics.values import Overview, Trend
+from huimeng.infra.http import Req, caller, database
+
+From = Annotated[
+    date | None, Parameter(query="from", description="first business day, included 起始营业日", required=False)
+]
+To = Annotated[date | None, Parameter(query="to", description="last business day, included 截止营业日", required=False)]
+Store = Annotated[
+    str | None, Parameter(query="store", description="code of one store 门店编码", required=False, max_length=64)
+]
+Graining = Annotated[Grain, Parameter(query="grain", description="day, week (ISO, from Monday), month or quarter 粒度")]
+
+_WITHOUT_DAYS = (
+    "Without `from` and `to`: the last 30 days; when those hold no order, the 30 days up to the last order, "
+    "and `period.chosen` says so."
+)
+
+
+def _spec(answer: Any, example: dict[str, Any]) -> dict[int, ResponseSpec]:
+    return {200: ResponseSpec(answer, generate_examples=False, examples=[Example(summary="March", value=example)])}
+
+
+@get(
+    "/v1/analytics/overview",
+    summary="Figures of a period 经营概览",
+    description=f"Orders, net sales, AOV 客单价, active, new and returning members by business day. {_WITHOUT_DAYS}",
+    operation_id="analytics_overview",
+    tags=["analytics"],
+    responses=_spec(Overview, OVERVIEW_EXAMPLE),
+)
+async def overview(request: Req, first: From = None, last: To = None, store: Store = None) -> Overview:
+    principal = caller(request, "analytics:read")
+    return await service.overview(database(request), principal.merchant_id, first, last, store)
+
+
+@get(
+    "/v1/analytics/trend",
+    summary="Figures bucket by bucket 经营趋势",
+    description=f"The same figures by day, week, month or quarter; empty buckets are there with zeros. {_WITHOUT_DAYS}",
+    operation_id="analytics_trend",
+    tags=["analytics"],
+    responses=_spec(Trend, TREND_EXAMPLE),
+)
+async def trend(
+    request: Req, first: From = None, last: To = None, grain: Graining = "day", store: Store = None
+) -> Trend:
+    principal = caller(request, "analytics:read")
+    return await service.trend(database(request), principal.merchant_id, first, last, grain, store)
+
+
+routes: list[Any] = [overview, trend]

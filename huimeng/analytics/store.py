@@ -1,0 +1,216 @@
+"""All SQL of the figures: a step of the projection, making them anew from the orders, and reading."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date, datetime
+
+import msgspec
+
+from huimeng.analytics.rules import Grain, Period
+from huimeng.infra.database import Connection
+
+# Events of a step, summed: one row for each business day, store and member they touch.
+_BILL = """
+    select cell_id, (payload ->> 'business_day')::date as business_day,
+           (payload ->> 'store_id')::bigint as store_id,
+           coalesce((payload ->> 'member_id')::bigint, 0) as member_id,
+           sum((payload ->> 'orders')::int)::int as orders,
+           sum((payload ->> 'net_fen')::bigint)::bigint as net_fen
+    from outbox
+    where cell_id = %(cell)s and seq > %(after)s and seq <= %(upto)s
+      and kind in ('order.completed', 'order.refunded', 'order.voided')
+    group by 1, 2, 3, 4"""
+
+# Members of whom an order went in this step: their first day may have moved forward.
+_SHRUNK = """
+    select distinct (payload ->> 'member_id')::bigint as member_id
+    from outbox
+    where cell_id = %(cell)s and seq > %(after)s and seq <= %(upto)s
+      and kind in ('order.refunded', 'order.voided') and (payload ->> 'orders')::int < 0 and payload ->> 'member_id' is not null"""
+
+# Sorted, so that rows of a day stand together and indexes grow at their end.
+_ADD_DAYS = f"""
+    insert into member_day (cell_id, business_day, store_id, member_id, orders, net_fen)
+    select * from ({_BILL}) bill where orders <> 0 or net_fen <> 0 order by 1, 2, 3, 4
+    on conflict (cell_id, business_day, store_id, member_id) do update
+    set orders = member_day.orders + excluded.orders, net_fen = member_day.net_fen + excluded.net_fen"""
+
+_ADD_FIRSTS = f"""
+    insert into member_first (cell_id, member_id, first_day, orders)
+    select cell_id, member_id, coalesce(min(business_day) filter (where orders > 0), 'infinity'),
+           sum(orders)::int
+    from ({_BILL}) bill where member_id <> 0 and orders <> 0 group by 1, 2 order by 1, 2
+    on conflict (cell_id, member_id) do update
+    set first_day = least(member_first.first_day, excluded.first_day),
+        orders = member_first.orders + excluded.orders"""
+
+_CLEAR_DAYS = f"""
+    delete from member_day d using ({_BILL}) bill
+    where d.cell_id = %(cell)s and d.business_day = bill.business_day and d.store_id = bill.store_id
+      and d.member_id = bill.member_id and d.orders = 0 and d.net_fen = 0"""
+
+_MOVE_FIRSTS = f"""
+    update member_first f
+    set first_day = first.business_day
+    from ({_SHRUNK}) shrunk cross join lateral (
+        select d.business_day from member_day d
+        where d.cell_id = %(cell)s and d.member_id = shrunk.member_id and d.orders > 0
+        order by d.business_day limit 1) first
+    where f.cell_id = %(cell)s and f.member_id = shrunk.member_id and f.first_day <> first.business_day"""
+
+_CLEAR_FIRSTS = f"""
+    delete from member_first f using ({_SHRUNK}) shrunk
+    where f.cell_id = %(cell)s and f.member_id = shrunk.member_id and f.orders = 0"""
+
+_STEP = (_ADD_DAYS, _ADD_FIRSTS)
+_CORRECTION = (_CLEAR_DAYS, _MOVE_FIRSTS, _CLEAR_FIRSTS)
+
+
+async def lock_cursor(conn: Connection, cell_id: int) -> int:
+    """The seq that the figures hold; locked until the transaction ends: steps go one after the other."""
+    sql = "select seq from figure_cursor where cell_id = %s for update"
+    row = await (await conn.execute(sql, (cell_id,))).fetchone()
+    if row is None:
+        first = "insert into figure_cursor (cell_id, seq) values (%s, 0) on conflict do nothing"
+        await conn.execute(first, (cell_id,))
+        row = await (await conn.execute(sql, (cell_id,))).fetchone()
+    assert row is not None
+    seq: int = row[0]
+    return seq
+
+
+async def last_event(conn: Connection, cell_id: int) -> int:
+    """Events up to this one can all be read: their numbers are given out under the lock of the head."""
+    cursor = await conn.execute("select outbox_seq from cell_head where cell_id = %s", (cell_id,))
+    row = await cursor.fetchone()
+    return 0 if row is None else int(row[0])
+
+
+async def apply_events(conn: Connection, cell_id: int, after: int, upto: int) -> None:
+    """Adds the events in (after, upto] to the figures; the cursor is locked and stands at `after`."""
+    span = {"cell": cell_id, "after": after, "upto": upto}
+    for statement in _STEP:
+        await conn.execute(statement, span)
+    shrinking = await conn.execute(
+        "select exists (select from outbox where cell_id = %(cell)s and seq > %(after)s and seq <= %(upto)s "
+        "and kind in ('order.refunded', 'order.voided'))",
+        span,
+    )
+    if (await shrinking.fetchone() or (False,))[0]:
+        for statement in _CORRECTION:
+            await conn.execute(statement, span)
+    await move_cursor(conn, cell_id, upto)
+
+
+async def move_cursor(conn: Connection, cell_id: int, upto: int) -> None:
+    await conn.execute(
+        "update figure_cursor set seq = %(upto)s, "
+        "at = (select o.at from outbox o where o.cell_id = %(cell)s and o.seq = %(upto)s) "
+        "where cell_id = %(cell)s",
+        {"cell": cell_id, "upto": upto},
+    )
+
+
+async def replace_from_orders(conn: Connection, cell_id: int) -> int:
+    """Makes the figures anew and answers the rows made; of statuses 3 and 4 (refunded, void) nothing is kept."""
+    for table in ("member_day", "member_first"):
+        await conn.execute(f"delete from {table} where cell_id = %s", (cell_id,))
+    made = await conn.execute(
+        "insert into member_day (cell_id, business_day, store_id, member_id, orders, net_fen) "
+        "select * from (select cell_id, business_day, store_id, coalesce(member_id, 0), "
+        "count(*) filter (where status in (1, 2))::int as orders, "
+        "sum(paid_fen - refunded_fen)::bigint as net_fen "
+        "from orders where cell_id = %s group by 1, 2, 3, 4) bill "
+        "where orders <> 0 or net_fen <> 0 order by 1, 2, 3, 4",
+        (cell_id,),
+    )
+    await conn.execute(
+        "insert into member_first (cell_id, member_id, first_day, orders) "
+        "select cell_id, member_id, min(business_day), sum(orders)::int from member_day "
+        "where cell_id = %s and member_id <> 0 and orders > 0 group by 1, 2 order by 1, 2",
+        (cell_id,),
+    )
+    return made.rowcount
+
+
+async def behind(conn: Connection, cell_ids: Sequence[int]) -> list[int]:
+    """Those of these cells whose outbox is ahead of the figures."""
+    cursor = await conn.execute(
+        "select h.cell_id from cell_head h left join figure_cursor f on f.cell_id = h.cell_id "
+        "where h.cell_id = any(%s) and h.outbox_seq > coalesce(f.seq, 0) order by h.cell_id",
+        (list(cell_ids),),
+    )
+    return [row[0] for row in await cursor.fetchall()]
+
+
+class Standing(msgspec.Struct, frozen=True):
+    """How far the figures are: events that they lack, and when the last one they hold happened."""
+
+    lag_events: int
+    at: datetime | None
+
+
+async def standing(conn: Connection, cell_id: int) -> Standing:
+    cursor = await conn.execute(
+        "select greatest(h.outbox_seq - coalesce(f.seq, 0), 0), f.at from cell_head h "
+        "left join figure_cursor f on f.cell_id = h.cell_id where h.cell_id = %s",
+        (cell_id,),
+    )
+    row = await cursor.fetchone()
+    return Standing(0, None) if row is None else Standing(*row)
+
+
+async def last_day(conn: Connection, cell_id: int, store_id: int | None) -> date | None:
+    """The newest business day with an order."""
+    cursor = await conn.execute(
+        "select business_day from member_day where cell_id = %s and orders > 0"
+        f"{_AT_STORE[store_id is not None]} order by business_day desc limit 1",
+        (cell_id,) if store_id is None else (cell_id, store_id),
+    )
+    row = await cursor.fetchone()
+    return None if row is None else row[0]
+
+
+_AT_STORE = ("", " and store_id = %s")
+
+
+class Sums(msgspec.Struct, frozen=True):
+    """starts is the first day of the bucket; of the whole period when it was not cut."""
+
+    starts: date
+    orders: int
+    net_fen: int
+    active: int
+    new: int
+
+
+# Members are counted after their days are summed, so the outer part sees one row for each bucket and member.
+_SUMS = """
+    select g.starts, sum(g.orders)::bigint, sum(g.net_fen)::bigint,
+           count(*) filter (where g.member_id <> 0 and g.orders > 0),
+           count(*) filter (where g.member_id <> 0 and g.orders > 0
+                              and f.first_day >= greatest(g.starts, %(first)s))
+    from (select {starts} as starts, member_id, sum(orders) as orders, sum(net_fen)::bigint as net_fen
+          from member_day
+          where cell_id = %(cell)s and business_day >= %(first)s and business_day <= %(last)s{store}
+          group by 1, 2) g
+    left join member_first f on f.cell_id = %(cell)s and f.member_id = g.member_id
+    group by g.starts order by g.starts"""
+
+_STARTS = {
+    None: "%(first)s::date",
+    "day": "business_day",
+    "week": "(date_trunc('week', business_day::timestamp))::date",
+    "month": "(date_trunc('month', business_day::timestamp))::date",
+    "quarter": "(date_trunc('quarter', business_day::timestamp))::date",
+}
+
+
+async def sums(
+    conn: Connection, cell_id: int, period: Period, store_id: int | None, grain: Grain | None = None
+) -> list[Sums]:
+    """Buckets that have something, in order; without a grain the period is one bucket."""
+    sql = _SUMS.format(starts=_STARTS[grain], store="" if store_id is None else " and store_id = %(store)s")
+    cursor = await conn.execute(sql, {"cell": cell_id, "first": period.first, "last": period.last, "store": store_id})
+    return [Sums(*row) for row in await cursor.fetchall()]

@@ -1,0 +1,38 @@
+"""Tables of the figures: everything here can be made again from the orders."""
+
+from __future__ import annotations
+
+from sqlalchemy import BigInteger, Column, Date, DateTime, Index, Integer, PrimaryKeyConstraint
+
+from huimeng.infra.schema import tenant_table
+
+figure_cursor = tenant_table(
+    "figure_cursor",
+    Column("cell_id", BigInteger, primary_key=True, autoincrement=False),
+    Column("seq", BigInteger, nullable=False, comment="last event of the outbox that the figures hold"),
+    Column("at", DateTime(timezone=True), comment="when that event happened; null before the first"),
+    hot=True,
+)
+
+member_day = tenant_table(
+    "member_day",
+    Column("cell_id", BigInteger, nullable=False),
+    Column("business_day", Date, nullable=False),
+    Column("store_id", BigInteger, nullable=False),
+    Column("member_id", BigInteger, nullable=False, comment="0: all anonymous orders together"),
+    Column("orders", Integer, nullable=False, comment="of which something is kept"),
+    Column("net_fen", BigInteger, nullable=False, comment="paid less refunded"),
+    PrimaryKeyConstraint("cell_id", "business_day", "store_id", "member_id"),
+)
+Index("member_day_store_idx", member_day.c.cell_id, member_day.c.store_id, member_day.c.business_day)
+Index("member_day_member_idx", member_day.c.cell_id, member_day.c.member_id, member_day.c.business_day)
+
+member_first = tenant_table(
+    "member_first",
+    Column("cell_id", BigInteger, nullable=False),
+    Column("member_id", BigInteger, nullable=False),
+    Column("first_day", Date, nullable=False, comment="of the first order that is kept, at any store"),
+    Column("orders", Integer, nullable=False),
+    PrimaryKeyConstraint("cell_id", "member_id"),
+    hot=True,
+)

@@ -1,0 +1,1 @@
+"""One bill: what it earns, and what a refund gives back."""

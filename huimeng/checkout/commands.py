@@ -1,0 +1,460 @@
+"""Orders as the Teller takes them: complete, import, refund, void."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import date
+from typing import Any, Literal
+
+import msgspec
+
+from huimeng.checkout.errors import StoreChanged, UnknownMember, UnknownStore
+from huimeng.checkout.rules import (
+    Earned,
+    LineRefund,
+    WantedLine,
+    is_done,
+    plan_refund,
+    share_over_lots,
+    share_over_tenders,
+)
+from huimeng.checkout.schemas import CompletedOut, EarnedOut, LineOut, ReasonOut, RefundLineOut, RefundOut, TenderIn
+from huimeng.checkout.store import EARNING, Earnings, NewEarning
+from huimeng.infra.teller import Command, Key, Needs, Rows
+from huimeng.kernel.errors import InvalidInput, NotFound
+from huimeng.kernel.times import business_day
+from huimeng.ledger.commands import ACCOUNT, CLOSED_LOT, Reference, account_needs, earn, open_account, take_back
+from huimeng.ledger.rules import UNIT_NAMES, Kind, Unit, account_id
+from huimeng.member.store import MEMBER_STATUS
+from huimeng.merchant.values import Store
+from huimeng.order.errors import OrderExists, OrderNotRefundable
+from huimeng.order.rules import STATUS_NAMES, Known, Order, OrderInput, Status, content_hash
+from huimeng.order.store import FIRST_ORDER, ORDER, ORDER_NO, NewLine, NewOrder, NewRefund
+from huimeng.points.rules import Bill, Plan, Reason, RuleSet, periods
+from huimeng.points.rules import Earnings as BillEarnings
+from huimeng.points.rules import earn as earn_on
+from huimeng.points.store import EARN_CAP, EARNING_RULES, EarnCap
+
+
+class ImportOutcome(msgspec.Struct, frozen=True):
+    """created, unchanged (it was there, the same) or conflict (it was there, different)."""
+
+    outcome: str
+    order_id: int
+
+
+class _Taking(Command):
+    """What completing and importing share: one order that earns by the rules in force when it was made."""
+
+    order: OrderInput
+    versions: Sequence[tuple[int, int]] | None = None
+    earns: bool = True
+    explain: bool = False
+
+    def __init__(self, cell_id: int, order: OrderInput) -> None:
+        self.cell_id = cell_id
+        self.order = order
+        self.identity: Key = (cell_id, order.store_id, order.business_day, order.order_no, order.source)
+        self.weight = 8 + len(order.lines)
+
+    def needs(self) -> Needs:
+        cell_id, member_id = self.cell_id, self.order.member_id
+        needs: list[tuple[str, Key]] = [(ORDER_NO, self.identity), (EARNING_RULES, (cell_id,))]
+        if member_id is not None:
+            needs.append((MEMBER_STATUS, (cell_id, member_id)))
+            if self.earns:
+                needs += account_needs(cell_id, member_id, Unit.POINTS, Unit.GROWTH)
+        return needs
+
+    def more(self, rows: Rows) -> Needs:
+        member_id = self.order.member_id
+        if member_id is None or not self.earns:
+            return ()
+        config = rows.get(EARNING_RULES, (self.cell_id,)).rules
+        if not (config.needs_first_order or config.has_period_caps):
+            return ()
+        needs: list[tuple[str, Key]] = []
+        if config.needs_first_order:
+            needs.append((FIRST_ORDER, (self.cell_id, member_id)))
+        needs += ((EARN_CAP, key) for key in self._caps(rows).values())
+        return needs
+
+    def _rules(self, rows: Rows) -> Plan:
+        rules: RuleSet = rows.get(EARNING_RULES, (self.cell_id,)).rules
+        if self.versions is None:
+            return rules.in_force(self.order.ordered_at)
+        return rules.by_versions(self.versions)
+
+    def _caps(self, rows: Rows) -> dict[tuple[int, Literal["d", "m"]], Key]:
+        assert self.order.member_id is not None
+        return cap_keys(self.cell_id, self.order.member_id, self._rules(rows), self.order.business_day)
+
+    def _take(self, rows: Rows) -> tuple[int, BillEarnings | None, int]:
+        """Writes the order and what it earns: (order id, earnings, debt repaid)."""
+        order, cell_id = self.order, self.cell_id
+        store = rows.get(EARNING_RULES, (cell_id,)).stores.get(order.store_id)
+        if store is None:
+            raise UnknownStore(store=order.store_id)
+        if business_day(order.ordered_at, store.timezone, store.day_cut_minutes) != order.business_day:
+            raise StoreChanged()
+        member_id = order.member_id
+        if member_id is not None:
+            member = rows.get(MEMBER_STATUS, (cell_id, member_id))
+            if member is None or not member.active:
+                raise UnknownMember()
+        earnings = self._earnings(rows, store) if self.earns else None
+        order_id = rows.take_id()
+        repaid = 0
+        if earnings is not None and member_id is not None:
+            repaid = self._book(rows, order_id, member_id, earnings)
+        self._write(rows, order_id, earnings)
+        return order_id, earnings, repaid
+
+    def _earnings(self, rows: Rows, store: Store) -> BillEarnings:
+        order, member_id = self.order, self.order.member_id
+        rules, used, first = self._rules(rows), {}, False
+        if member_id is not None:
+            if rules.needs_first_order:
+                first = rows.get(FIRST_ORDER, (self.cell_id, member_id)) is None
+            if rules.capped:
+                counters = {name: rows.get(EARN_CAP, key) for name, key in self._caps(rows).items()}
+                used = {name: row.amount for name, row in counters.items() if row is not None}
+        return earn_on(
+            rules,
+            Bill(order.store_id, store.region, order.business_day, order.lines, order.tenders),
+            member=member_id is not None,
+            first_order=first,
+            used=used,
+            occurred_at=order.ordered_at,
+            timezone=store.timezone,
+            explain=self.explain,
+        )
+
+    def _book(self, rows: Rows, order_id: int, member_id: int, earnings: BillEarnings) -> int:
+        cell_id, repaid = self.cell_id, 0
+        why = Reference(Kind.EARN, order_id, self.order.ordered_at)
+        for award in earnings.awards:
+            account = open_account(rows, cell_id, member_id, award.unit)
+            posted = earn(rows, account, award.amount, award.expires_at, why)
+            if award.unit == Unit.POINTS:
+                repaid += posted.repaid
+            rows.add(
+                EARNING,
+                NewEarning(cell_id, order_id, award.unit, posted.lot_id, posted.seq, award.amount, 0, award.parts),
+            )
+        caps = self._caps(rows) if earnings.used else {}
+        for name, amount in earnings.used.items():
+            if rows.get(EARN_CAP, caps[name]) is None:
+                rows.put(EARN_CAP, caps[name], EarnCap(0))
+            rows.edit(EARN_CAP, caps[name]).amount += amount
+        return repaid
+
+    def _write(self, rows: Rows, order_id: int, earnings: BillEarnings | None) -> None:
+        order, cell_id = self.order, self.cell_id
+        zeros = [0] * len(order.lines)
+        points = earnings.points_by_line if earnings is not None else zeros
+        growth = earnings.growth_by_line if earnings is not None else zeros
+        lines = [
+            NewLine(
+                cell_id,
+                order_id,
+                number,
+                line.quantity,
+                line.list_fen,
+                line.paid_fen,
+                points[number - 1],
+                growth[number - 1],
+                line.sku,
+                line.product,
+                line.category,
+                line.line_key,
+            )
+            for number, line in enumerate(order.lines, 1)
+        ]
+        paid_fen = order.paid_fen
+        rows.add(
+            ORDER,
+            NewOrder(
+                cell_id,
+                order_id,
+                order.source,
+                order.store_id,
+                order.business_day,
+                order.order_no,
+                order.member_id,
+                order.ordered_at,
+                sum(line.list_fen for line in order.lines),
+                paid_fen,
+                0,
+                Status.COMPLETED,
+                self._hash(),
+                rows.now,
+                lines,
+                [(tender.kind, tender.amount_fen) for tender in order.tenders],
+            ),
+        )
+        rows.put(ORDER_NO, self.identity, Known(order_id, self._hash()))
+        if order.member_id is not None and rows.get(EARNING_RULES, (cell_id,)).rules.needs_first_order and self.earns:
+            rows.put(FIRST_ORDER, (cell_id, order.member_id), True)
+        rows.emit("order.completed", order_id, _figures(order.store_id, order, paid_fen, 1))
+
+    def _hash(self) -> bytes:
+        return content_hash(self.order)
+
+
+class CompleteOrder(_Taking):
+    """An order at the till or from a shop; the answer explains what it earned."""
+
+    explain = True
+    status = 201
+
+    def __init__(
+        self,
+        cell_id: int,
+        order: OrderInput,
+        *,
+        key: str,
+        fingerprint: bytes,
+        versions: Sequence[tuple[int, int]] | None = None,
+    ) -> None:
+        super().__init__(cell_id, order)
+        self.key = key
+        self.fingerprint = fingerprint
+        self.versions = versions
+
+    def decide(self, rows: Rows) -> CompletedOut:
+        known = rows.get(ORDER_NO, self.identity)
+        if known is not None:
+            raise OrderExists(order_id=str(known.order_id))
+        order_id, earnings, repaid = self._take(rows)
+        assert earnings is not None
+        order = self.order
+        return CompletedOut(
+            str(order_id),
+            order.order_no,
+            order.business_day,
+            order.paid_fen,
+            sum(earnings.points_by_line),
+            sum(earnings.growth_by_line),
+            repaid,
+            _balance(rows, self.cell_id, order.member_id),
+            earned_out(earnings),
+            lines_out(order, earnings),
+            reasons_out(earnings.explanation),
+        )
+
+
+class ImportOrder(_Taking):
+    """An order out of a file: known by its identity, so it needs no key; `final` tells what became of it."""
+
+    def __init__(self, cell_id: int, order: OrderInput, earn: bool, status: str = "completed") -> None:
+        super().__init__(cell_id, order)
+        self.earns = earn
+        self.final = status
+        self._content = content_hash(order, status)
+
+    def decide(self, rows: Rows) -> ImportOutcome:
+        known = rows.get(ORDER_NO, self.identity)
+        if known is not None:
+            same = known.content_hash == self._content
+            return ImportOutcome("unchanged" if same else "conflict", known.order_id)
+        # What did not last earns nothing: earning it and taking it back would come to the same.
+        self.earns = self.earns and self.final == "completed"
+        order_id, _, _ = self._take(rows)
+        return ImportOutcome("created", order_id)
+
+    def _hash(self) -> bytes:
+        return self._content
+
+
+class RefundOrder(Command):
+    """Part of an order, or what is left of it; `void` undoes the whole order."""
+
+    status = 201
+
+    def __init__(
+        self,
+        cell_id: int,
+        order_id: int,
+        wanted: Sequence[WantedLine] | None,
+        *,
+        key: str | None,
+        fingerprint: bytes = b"",
+        reason: str = "",
+        tenders: Sequence[TenderIn] | None = None,
+        void: bool = False,
+    ) -> None:
+        self.cell_id = cell_id
+        self.order_id = order_id
+        self.wanted = wanted
+        self.key = key
+        self.fingerprint = fingerprint
+        self.reason = reason
+        self.tenders = tenders
+        self.void = void
+        self.weight = 20
+
+    def needs(self) -> Needs:
+        key = (self.cell_id, self.order_id)
+        return [(ORDER, key), (EARNING, key), (EARNING_RULES, (self.cell_id,))]
+
+    def more(self, rows: Rows) -> Needs:
+        order = rows.get(ORDER, (self.cell_id, self.order_id))
+        earnings = rows.get(EARNING, (self.cell_id, self.order_id))
+        if order is None or earnings is None or order.member_id is None:
+            return ()
+        cell_id, member_id = self.cell_id, order.member_id
+        needs: list[tuple[str, Key]] = []
+        for earned in earnings.earned:
+            number = account_id(member_id, earned.unit)
+            needs.append((ACCOUNT, (cell_id, number)))
+            needs.append((CLOSED_LOT, (cell_id, number, earned.lot_id)))
+            for rule_id, _, _ in earned.parts:
+                needs += ((EARN_CAP, (cell_id, member_id, rule_id, period)) for period in periods(order.business_day).values())
+        return needs
+
+    def decide(self, rows: Rows) -> RefundOut:
+        key = (self.cell_id, self.order_id)
+        if rows.get(ORDER, key) is None:
+            raise NotFound("order")
+        order: Order = rows.edit(ORDER, key)
+        plans = plan_refund(order, self.wanted)
+        if not plans and not self.void:
+            raise OrderNotRefundable()
+        refund_id = rows.take_id()
+        taken = self._take_back(rows, order, refund_id, plans)
+        amount = sum(plan.amount_fen for plan in plans)
+        tenders = self._tenders(order, amount)
+        for plan in plans:
+            order.lines[plan.line_no] = plan.after
+            order.dirty.add(plan.line_no)
+        order.refunded_fen += amount
+        gone = self.void or is_done(order)
+        order.status = Status.VOIDED if self.void else Status.REFUNDED if gone else Status.PARTLY_REFUNDED
+        lines = [RefundLineOut(p.line_no, p.quantity, p.amount_fen, p.points, p.growth) for p in plans]
+        rows.add(ORDER, self._row(rows, refund_id, amount, lines, tenders))
+        kind = "order.voided" if self.void else "order.refunded"
+        rows.emit(kind, self.order_id, _figures(order.store_id, order, -amount, -1 if gone else 0))
+        points, growth = sum(plan.points for plan in plans), sum(plan.growth for plan in plans)
+        return RefundOut(
+            str(refund_id),
+            str(self.order_id),
+            STATUS_NAMES[order.status],
+            amount,
+            points,
+            growth,
+            taken.get(Unit.POINTS, 0),
+            taken.get(Unit.GROWTH, 0),
+            _balance(rows, self.cell_id, order.member_id) if taken else None,
+            lines,
+            tenders,
+        )
+
+    def _tenders(self, order: Order, amount: int) -> list[TenderIn]:
+        if self.tenders is None:
+            return [TenderIn(kind, share) for kind, share in share_over_tenders(order.tenders, amount)]
+        if sum(tender.amount_fen for tender in self.tenders) != amount:
+            raise InvalidInput("tenders", f"must add up to {amount} fen", f"合计须为 {amount} 分")
+        return list(self.tenders)
+
+    def _row(
+        self, rows: Rows, refund_id: int, amount: int, lines: list[RefundLineOut], tenders: list[TenderIn]
+    ) -> NewRefund:
+        return NewRefund(
+            self.cell_id,
+            refund_id,
+            self.order_id,
+            rows.now,
+            amount,
+            self.reason,
+            int(self.void),
+            [{"kind": tender.kind, "amount_fen": tender.amount_fen} for tender in tenders],
+            [msgspec.to_builtins(line) for line in lines],
+        )
+
+    def _take_back(self, rows: Rows, order: Order, refund_id: int, plans: Sequence[LineRefund]) -> dict[int, int]:
+        """Debt by unit for each unit of which something is taken back."""
+        key = (self.cell_id, self.order_id)
+        if order.member_id is None or rows.get(EARNING, key) is None:
+            return {}
+        earnings: Earnings = rows.edit(EARNING, key)
+        debts: dict[int, int] = {}
+        after: list[Earned] = []
+        for unit in sorted({earned.unit for earned in earnings.earned}):
+            parts = [earned for earned in earnings.earned if earned.unit == unit]
+            amount = sum(plan.points if unit == Unit.POINTS else plan.growth for plan in plans)
+            debts[unit] = 0
+            for earned, share in zip(parts, share_over_lots(parts, amount), strict=True):
+                after.append(msgspec.structs.replace(earned, reversed=earned.reversed + share))
+                if share:
+                    debts[unit] += self._take_from_lot(rows, order.member_id, earned, share, refund_id)
+                    self._free_caps(rows, order, earned, share)
+        earnings.earned = after
+        return debts
+
+    def _take_from_lot(self, rows: Rows, member_id: int, earned: Earned, amount: int, refund_id: int) -> int:
+        account = open_account(rows, self.cell_id, member_id, earned.unit)
+        if earned.lot_id not in account.lots:
+            account.lots[earned.lot_id] = rows.get(CLOSED_LOT, (self.cell_id, account.account_id, earned.lot_id))
+        why = Reference(Kind.EARN_REVERSED, refund_id, rows.now, earned.transfer_seq)
+        return take_back(rows, account, earned.lot_id, amount, why)
+
+    def _free_caps(self, rows: Rows, order: Order, earned: Earned, amount: int) -> None:
+        """What is taken back no longer counts against the caps of the order's day and month."""
+        weights = [Earned(earned.unit, 0, 0, part[2], 0, ()) for part in earned.parts]
+        for (rule_id, _, _), share in zip(earned.parts, share_over_lots(weights, amount), strict=True):
+            for period in periods(order.business_day).values():
+                key = (self.cell_id, order.member_id, rule_id, period)
+                if rows.get(EARN_CAP, key) is not None:
+                    cap = rows.edit(EARN_CAP, key)
+                    cap.amount = max(0, cap.amount - share)
+
+
+def cap_keys(
+    cell_id: int, member_id: int, plan: Plan, business_day: date
+) -> dict[tuple[int, Literal["d", "m"]], Key]:
+    """Counters of the rules that are capped by day or month: (rule_id, span) -> key of the shelf."""
+    if not plan.capped:
+        return {}
+    names = periods(business_day)
+    return {
+        (rule_id, span): (cell_id, member_id, rule_id, names[span]) for rule_id, spans in plan.capped for span in spans
+    }
+
+
+def _figures(store_id: int, order: OrderInput | Order, net_fen: int, orders: int) -> dict[str, Any]:
+    return {
+        "store_id": store_id,
+        "business_day": order.business_day,
+        "member_id": order.member_id,
+        "net_fen": net_fen,
+        "orders": orders,
+    }
+
+
+def _balance(rows: Rows, cell_id: int, member_id: int | None) -> int | None:
+    if member_id is None:
+        return None
+    account = rows.get(ACCOUNT, (cell_id, account_id(member_id, Unit.POINTS)))
+    return account.balance if account is not None else 0
+
+
+def earned_out(earnings: BillEarnings) -> list[EarnedOut]:
+    return [EarnedOut(UNIT_NAMES[award.unit], award.amount, award.expires_at) for award in earnings.awards]
+
+
+def lines_out(order: OrderInput, earnings: BillEarnings) -> list[LineOut]:
+    return [
+        LineOut(number, line.paid_fen, points, growth)
+        for number, (line, points, growth) in enumerate(
+            zip(order.lines, earnings.points_by_line, earnings.growth_by_line, strict=True), 1
+        )
+    ]
+
+
+def reasons_out(reasons: Iterable[Reason]) -> list[ReasonOut]:
+    return [
+        ReasonOut(r.rule_id, r.version, r.name, UNIT_NAMES[r.unit], r.code, r.amount, r.text("zh"), r.text("en"))
+        for r in reasons
+    ]
+

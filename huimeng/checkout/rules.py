@@ -1,0 +1,136 @@
+"""What a refund takes back, in money and in what was earned; worked numbers in docs/rules/refund.md."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from decimal import Decimal
+
+import msgspec
+
+from huimeng.kernel.errors import InvalidInput
+from huimeng.kernel.money import allocate
+from huimeng.order.errors import OrderNotRefundable, RefundTooLarge
+from huimeng.order.rules import Line, Order, Status
+
+
+class WantedLine(msgspec.Struct, frozen=True):
+    """Part of a line: a quantity, or an amount, or (with neither) what is left of it."""
+
+    line_no: int
+    quantity: Decimal | None = None
+    amount_fen: int | None = None
+
+
+class LineRefund(msgspec.Struct, frozen=True):
+    """What one line gives back; `after` is the line as it then stands."""
+
+    line_no: int
+    quantity: Decimal
+    amount_fen: int
+    points: int
+    growth: int
+    after: Line
+
+
+def plan_refund(order: Order, wanted: Sequence[WantedLine] | None) -> list[LineRefund]:
+    """Refunds for these parts of lines, or for all that is left (None); raises when it is more than is left."""
+    if order.status in (Status.REFUNDED, Status.VOIDED):
+        raise OrderNotRefundable()
+    if wanted is None:
+        return [_refund_line(line, WantedLine(line.line_no)) for line in order.lines.values() if not _done(line)]
+    if not wanted:
+        raise InvalidInput("lines", "may not be empty", "不能为空")
+    plans = []
+    seen: set[int] = set()
+    for part in wanted:
+        line = order.lines.get(part.line_no)
+        if line is None or part.line_no in seen:
+            raise InvalidInput("lines.line_no", f"no line {part.line_no}, or twice", f"没有第 {part.line_no} 行或重复")
+        seen.add(part.line_no)
+        if _done(line):
+            raise RefundTooLarge(line_no=line.line_no, left=0)
+        plans.append(_refund_line(line, part))
+    return plans
+
+
+def is_done(order: Order) -> bool:
+    """Nothing of the order is kept any more."""
+    return all(_done(line) for line in order.lines.values())
+
+
+def _done(line: Line) -> bool:
+    return line.refunded_fen == line.paid_fen and line.refunded_quantity == line.quantity
+
+
+def _refund_line(line: Line, part: WantedLine) -> LineRefund:
+    left_fen = line.paid_fen - line.refunded_fen
+    left_quantity = line.quantity - line.refunded_quantity
+    quantity = _quantity(line, part, left_quantity)
+    # A line of no quantity (0 pieces, as tills write deposits and vouchers) is refunded by amount only.
+    whole = quantity == left_quantity and (part.amount_fen is None or part.amount_fen == left_fen)
+    if part.amount_fen is not None:
+        amount = part.amount_fen
+    elif whole:
+        amount = left_fen
+    else:
+        paid_for = int(line.paid_fen * (line.refunded_quantity + quantity) / line.quantity)
+        amount = paid_for - line.refunded_fen
+    if not min(0, left_fen) <= amount <= max(0, left_fen):
+        raise RefundTooLarge(line_no=line.line_no, left=left_fen)
+    refunded_fen = line.refunded_fen + amount
+    points = _share(line.points_earned, line.points_reversed, refunded_fen, line.paid_fen, whole)
+    growth = _share(line.growth_earned, line.growth_reversed, refunded_fen, line.paid_fen, whole)
+    after = msgspec.structs.replace(
+        line,
+        refunded_quantity=line.refunded_quantity + quantity,
+        refunded_fen=refunded_fen,
+        points_reversed=line.points_reversed + points,
+        growth_reversed=line.growth_reversed + growth,
+    )
+    return LineRefund(line.line_no, quantity, amount, points, growth, after)
+
+
+def _quantity(line: Line, part: WantedLine, left: Decimal) -> Decimal:
+    if part.quantity is None:
+        takes_all = part.amount_fen is None or part.amount_fen == line.paid_fen - line.refunded_fen
+        return left if takes_all else Decimal(0)
+    if part.quantity == 0 or not min(Decimal(0), left) <= part.quantity <= max(Decimal(0), left):
+        raise RefundTooLarge(line_no=line.line_no, left=str(left.normalize()))
+    return part.quantity
+
+
+def _share(earned: int, already: int, refunded_fen: int, paid_fen: int, whole: bool) -> int:
+    """In proportion to what was refunded so far, rounded down; the refund that ends the line takes the remainder."""
+    if whole or refunded_fen == paid_fen:
+        return earned - already
+    return max(0, earned * refunded_fen // paid_fen - already)
+
+
+class Earned(msgspec.Struct, frozen=True):
+    """What an order earned into one lot, and how much of it was taken back so far."""
+
+    unit: int
+    lot_id: int
+    transfer_seq: int
+    amount: int
+    reversed: int
+    parts: tuple[tuple[int, int, int], ...]
+
+    @property
+    def left(self) -> int:
+        return self.amount - self.reversed
+
+
+def share_over_lots(earned: Sequence[Earned], amount: int) -> list[int]:
+    """How an amount that is taken back is shared over the lots it was earned into."""
+    if amount == 0:
+        return [0] * len(earned)
+    return allocate(amount, [each.left for each in earned])
+
+
+def share_over_tenders(tenders: Sequence[tuple[str, int]], amount_fen: int) -> list[tuple[str, int]]:
+    """How refunded money is shared over the ways it was paid, when the caller doesn't say."""
+    if amount_fen <= 0 or not tenders:
+        return [(tenders[0][0] if tenders else "other", amount_fen)]
+    shares = allocate(amount_fen, [max(0, amount) for _, amount in tenders])
+    return [(kind, share) for (kind, _), share in zip(tenders, shares, strict=True) if share]

@@ -1,0 +1,290 @@
+"""The till's use cases: quote, complete, refund, void, and reading orders back."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import hmac
+import time
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import Literal
+
+import msgspec
+
+from huimeng.checkout import store
+from huimeng.checkout.commands import CompleteOrder, RefundOrder, cap_keys, earned_out, lines_out, reasons_out
+from huimeng.checkout.errors import QuoteExpired, UnknownMember, UnknownStore
+from huimeng.checkout.rules import Earned, WantedLine
+from huimeng.checkout.schemas import (
+    BillIn,
+    OrderEarningView,
+    OrderIn,
+    OrderLineView,
+    OrderPage,
+    OrderSummary,
+    OrderView,
+    QuoteOut,
+    RefundIn,
+    RefundView,
+    RuleUsed,
+    TenderIn,
+)
+from huimeng.infra.database import Connection, Database
+from huimeng.infra.teller import read_rows
+from huimeng.kernel.errors import InvalidInput, NotFound
+from huimeng.kernel.ids import cell_of
+from huimeng.kernel.times import business_day, utc_now
+from huimeng.ledger.rules import UNIT_NAMES
+from huimeng.member.store import MemberStatusShelf
+from huimeng.merchant.service import load_stores
+from huimeng.merchant.values import Store, StoreBook
+from huimeng.order import store as orders
+from huimeng.order.rules import STATUS_NAMES, LineInput, Order, OrderInput, TenderInput, check, with_tender
+from huimeng.points.rules import Bill, earn
+from huimeng.points.store import EarnCapShelf, EarningRulesShelf
+
+QUOTE_MINUTES = 30
+_STORES_TTL_SECONDS = 2.0
+
+
+class Till:
+    """One a process: it remembers the stores for 2 seconds and signs quotes."""
+
+    def __init__(self, db: Database, signing_key: bytes) -> None:
+        self._db = db
+        self._key = signing_key
+        self._stores: dict[int, tuple[float, StoreBook]] = {}
+
+    async def complete(self, merchant_id: int, body: OrderIn, key: str, fingerprint: bytes) -> CompleteOrder:
+        """The command for an order; InvalidInput, UnknownStore, QuoteExpired."""
+        order = await self._order(merchant_id, body, body.order_no, body.source)
+        versions = None if body.quote is None else self._open_quote(merchant_id, order, body.quote)
+        return CompleteOrder(cell_of(merchant_id), order, key=key, fingerprint=fingerprint, versions=versions)
+
+    async def quote(self, merchant_id: int, body: BillIn) -> QuoteOut:
+        """What the bill would earn now, and why; writes nothing."""
+        order = await self._order(merchant_id, body, "quote", "quote")
+        found = await self._store(merchant_id, body.store)
+        cell_id = cell_of(merchant_id)
+        used: dict[tuple[int, Literal["d", "m"]], int] = {}
+        first = False
+        async with self._db.tenant(merchant_id) as conn:
+            config = (await read_rows(conn, EarningRulesShelf(), [(cell_id,)]))[cell_id,]
+            rules = config.rules.in_force(order.ordered_at)
+            if order.member_id is not None:
+                await _check_member(conn, cell_id, order.member_id)
+                first = not await orders.has_order(conn, cell_id, order.member_id)
+                caps = cap_keys(cell_id, order.member_id, rules, order.business_day)
+                counters = await read_rows(conn, EarnCapShelf(), list(caps.values()))
+                used = {name: counters[key].amount for name, key in caps.items() if key in counters}
+        earnings = earn(
+            rules,
+            Bill(order.store_id, found.region, order.business_day, order.lines, order.tenders),
+            member=order.member_id is not None,
+            first_order=first,
+            used=used,
+            occurred_at=order.ordered_at,
+            timezone=found.timezone,
+            explain=True,
+        )
+        versions = [(rule.rule_id, rule.version) for rule in rules]
+        deadline = utc_now().replace(microsecond=0) + timedelta(minutes=QUOTE_MINUTES)
+        return QuoteOut(
+            body.store,
+            order.business_day,
+            order.paid_fen,
+            sum(earnings.points_by_line),
+            sum(earnings.growth_by_line),
+            earned_out(earnings),
+            lines_out(order, earnings),
+            reasons_out(earnings.explanation),
+            self._seal_quote(merchant_id, order, versions, deadline),
+            deadline,
+        )
+
+    # Bills.
+
+    async def _order(self, merchant_id: int, body: BillIn, order_no: str, source: str) -> OrderInput:
+        found = await self._store(merchant_id, body.store)
+        at = body.ordered_at or utc_now()
+        if at.tzinfo is None:
+            raise InvalidInput("ordered_at", "needs a time zone offset", "须带时区")
+        try:
+            at = at.astimezone(UTC)
+            day = business_day(at, found.timezone, found.day_cut_minutes)
+        except (OverflowError, ValueError) as error:
+            raise InvalidInput("ordered_at", "out of range", "超出范围") from error
+        order = OrderInput(
+            source=source,
+            store_id=found.store_id,
+            order_no=order_no,
+            business_day=day,
+            ordered_at=at,
+            member_id=None if body.member_id is None else _entity(body.member_id),
+            lines=_lines(body),
+            tenders=tuple(TenderInput(tender.kind, tender.amount_fen) for tender in body.tenders),
+        )
+        check(order)
+        return with_tender(order)
+
+    async def _store(self, merchant_id: int, code: str) -> Store:
+        kept = self._stores.get(merchant_id)
+        if kept is None or kept[0] < time.monotonic() or code not in kept[1].by_code:
+            async with self._db.tenant(merchant_id) as conn:
+                book = await load_stores(conn, merchant_id)
+            kept = self._stores[merchant_id] = (time.monotonic() + _STORES_TTL_SECONDS, book)
+        found = kept[1].by_code.get(code)
+        if found is None:
+            raise UnknownStore(store=code)
+        return found
+
+    # Quotes: the rule versions and the bill they belong to, signed, so that nothing has to be stored.
+
+    def _seal_quote(
+        self, merchant_id: int, order: OrderInput, versions: Sequence[tuple[int, int]], deadline: datetime
+    ) -> str:
+        payload = msgspec.json.encode([versions, int(deadline.timestamp())])
+        return _text(payload) + "." + _text(self._sign(merchant_id, order, payload))
+
+    def _open_quote(self, merchant_id: int, order: OrderInput, token: str) -> list[tuple[int, int]]:
+        try:
+            payload, signature = (_bytes(part) for part in token.split("."))
+        except (ValueError, binascii.Error) as error:
+            raise QuoteExpired() from error
+        if not hmac.compare_digest(signature, self._sign(merchant_id, order, payload)):
+            raise QuoteExpired()
+        versions, deadline = msgspec.json.decode(payload, type=tuple[list[tuple[int, int]], int])
+        if deadline < time.time():
+            raise QuoteExpired()
+        return versions
+
+    def _sign(self, merchant_id: int, order: OrderInput, payload: bytes) -> bytes:
+        bill = msgspec.json.encode([merchant_id, order.store_id, order.member_id, order.lines, order.tenders])
+        return hmac.new(self._key, payload + b"|" + bill, hashlib.sha256).digest()
+
+
+def refund_command(cell_id: int, order_id: int, body: RefundIn, key: str, fingerprint: bytes) -> RefundOrder:
+    wanted = None
+    if body.lines is not None:
+        wanted = [
+            WantedLine(line.line_no, None if line.quantity is None else Decimal(line.quantity), line.amount_fen)
+            for line in body.lines
+        ]
+    return RefundOrder(
+        cell_id, order_id, wanted, key=key, fingerprint=fingerprint, reason=body.reason, tenders=body.tenders
+    )
+
+
+def _lines(body: BillIn) -> tuple[LineInput, ...]:
+    if body.amount_fen is not None:
+        if body.lines:
+            raise InvalidInput("amount_fen", "either lines or amount_fen", "商品行与金额二选一")
+        return (LineInput(list_fen=body.amount_fen, paid_fen=body.amount_fen),)
+    return tuple(
+        LineInput(
+            line.sku,
+            line.product,
+            line.category,
+            line.quantity,
+            line.paid_fen if line.list_fen is None else line.list_fen,
+            line.paid_fen,
+            line.line_key,
+        )
+        for line in body.lines
+    )
+
+
+async def _check_member(conn: Connection, cell_id: int, member_id: int) -> None:
+    member = (await read_rows(conn, MemberStatusShelf(), [(cell_id, member_id)])).get((cell_id, member_id))
+    if member is None or not member.active:
+        raise UnknownMember()
+
+
+def _entity(text: str) -> int:
+    number = int(text)
+    if number >= 2**63:
+        raise UnknownMember()
+    return number
+
+
+def _text(data: bytes) -> str:
+    return base64.urlsafe_b64encode(data).decode().rstrip("=")
+
+
+def _bytes(text: str) -> bytes:
+    return base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
+
+
+# Reading.
+
+
+async def get_order(conn: Connection, merchant_id: int, order_id: int) -> OrderView:
+    """NotFound when the merchant has no such order."""
+    cell_id = cell_of(merchant_id)
+    order = await orders.get_order(conn, cell_id, order_id)
+    if order is None:
+        raise NotFound("order")
+    earned = await store.earnings_of(conn, cell_id, order_id)
+    refunds = await orders.list_refunds(conn, cell_id, order_id)
+    return OrderView(
+        **msgspec.structs.asdict(_summary(order)),
+        lines=[
+            msgspec.convert({f: getattr(line, f) for f in OrderLineView.__struct_fields__}, OrderLineView)
+            for line in order.lines.values()
+        ],
+        tenders=[TenderIn(kind, amount) for kind, amount in order.tenders],
+        earned=[_earning(each) for each in earned],
+        refunds=[
+            msgspec.convert(
+                {
+                    "refund_id": str(r.refund_id),
+                    "refunded_at": r.refunded_at,
+                    "amount_fen": r.amount_fen,
+                    "reason": r.reason,
+                    "void": bool(r.void),
+                    "tenders": r.tenders,
+                    "lines": r.lines,
+                },
+                RefundView,
+            )
+            for r in refunds
+        ],
+    )
+
+
+async def list_orders(
+    conn: Connection, merchant_id: int, member_id: int | None, before_id: int | None, limit: int
+) -> OrderPage:
+    """Newest first."""
+    found = await orders.list_orders(
+        conn, cell_of(merchant_id), member_id=member_id, before_id=before_id, limit=limit + 1
+    )
+    page = found[:limit]
+    return OrderPage([_summary(order) for order in page], str(page[-1].order_id) if len(found) > limit else None)
+
+
+def _summary(order: Order) -> OrderSummary:
+    return OrderSummary(
+        str(order.order_id),
+        order.source,
+        str(order.store_id),
+        order.business_day,
+        order.order_no,
+        None if order.member_id is None else str(order.member_id),
+        order.ordered_at,
+        order.list_fen,
+        order.paid_fen,
+        order.refunded_fen,
+        STATUS_NAMES[order.status],
+    )
+
+
+def _earning(each: Earned) -> OrderEarningView:
+    used = [RuleUsed(rule_id, version, amount) for rule_id, version, amount in each.parts]
+    return OrderEarningView(UNIT_NAMES[each.unit], each.amount, each.reversed, used)
+
+
+__all__ = ["Till", "get_order", "list_orders", "refund_command"]

@@ -1,0 +1,119 @@
+"""The plain door to PostgreSQL: pools by role, one transaction a request, tenants set inside it."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterable, Sequence
+from contextlib import asynccontextmanager
+from typing import Any, Self
+
+import msgspec
+import psycopg
+from psycopg import AsyncConnection
+from psycopg.rows import TupleRow
+from psycopg_pool import AsyncConnectionPool, PoolTimeout
+
+from huimeng.kernel.errors import Unavailable
+
+Connection = AsyncConnection[TupleRow]
+
+# A connection whose database went away raises one of these; the work itself was not refused.
+CONNECTION_ERRORS = (
+    psycopg.OperationalError,
+    psycopg.InterfaceError,
+    psycopg.errors.AdminShutdown,
+    PoolTimeout,
+    ConnectionError,
+)
+
+
+class DatabaseUrls(msgspec.Struct, frozen=True):
+    """Connection strings of the three roles; role names are set when one login plays them all by SET ROLE."""
+
+    owner: str
+    runtime: str
+    reader: str
+    runtime_role: str | None = None
+    reader_role: str | None = None
+
+
+def tenant_setting(merchant_ids: Iterable[int]) -> str:
+    """The literal statement that names the tenants of a transaction (Citus propagates SET LOCAL, not set_config)."""
+    return f"set local huimeng.merchants = ',{','.join(str(int(m)) for m in sorted(set(merchant_ids)))},'"
+
+
+class Database:
+    """Pools for the runtime and the reader role; each `async with` is one transaction."""
+
+    def __init__(self, urls: DatabaseUrls, pool_size: int = 8) -> None:
+        self.urls = urls
+        self._runtime = _pool(urls.runtime, urls.runtime_role, pool_size)
+        self._reader = _pool(urls.reader, urls.reader_role, max(2, pool_size // 2))
+
+    @classmethod
+    async def open(cls, urls: DatabaseUrls, pool_size: int = 8) -> Self:
+        database = cls(urls, pool_size)
+        await database._runtime.open()
+        await database._reader.open()
+        return database
+
+    async def close(self) -> None:
+        await self._runtime.close()
+        await self._reader.close()
+
+    @asynccontextmanager
+    async def tenants(self, merchant_ids: Sequence[int]) -> AsyncIterator[Connection]:
+        """A transaction of the runtime role that sees these merchants; Unavailable when the database is away."""
+        async with _transaction(self._runtime) as conn:
+            await conn.execute(tenant_setting(merchant_ids), prepare=False)
+            yield conn
+
+    def tenant(self, merchant_id: int) -> Any:
+        return self.tenants((merchant_id,))
+
+    @asynccontextmanager
+    async def reader(self, merchant_id: int) -> AsyncIterator[Connection]:
+        """A read-only transaction that sees one merchant, from one snapshot."""
+        async with _transaction(self._reader) as conn:
+            await conn.execute("set transaction isolation level repeatable read read only")
+            await conn.execute(tenant_setting((merchant_id,)), prepare=False)
+            yield conn
+
+    @asynccontextmanager
+    async def directory(self) -> AsyncIterator[Connection]:
+        """A transaction that sees no tenant: for the tables of the deployment."""
+        async with _transaction(self._runtime) as conn:
+            yield conn
+
+    async def ping(self) -> None:
+        async with self.directory() as conn:
+            await conn.execute("select 1")
+
+
+@asynccontextmanager
+async def _transaction(pool: AsyncConnectionPool[Connection]) -> AsyncIterator[Connection]:
+    try:
+        async with pool.connection(timeout=5) as conn, conn.transaction():
+            yield conn
+    except CONNECTION_ERRORS as error:
+        if isinstance(error, psycopg.errors.QueryCanceled | psycopg.errors.LockNotAvailable):
+            raise
+        raise Unavailable() from error
+
+
+def _pool(url: str, role: str | None, size: int) -> AsyncConnectionPool[Connection]:
+    async def configure(conn: Connection) -> None:
+        await conn.set_autocommit(True)
+        if role is not None:
+            await conn.execute(f'set role "{role}"')
+
+    return AsyncConnectionPool(
+        url,
+        min_size=1,
+        max_size=size,
+        open=False,
+        configure=configure,
+        check=AsyncConnectionPool.check_connection,
+        reconnect_timeout=60,
+        timeout=5,
+        kwargs={"autocommit": True, "prepare_threshold": 3, "options": "-c timezone=UTC"},
+    )

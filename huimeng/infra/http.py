@@ -1,0 +1,169 @@
+"""What all routes share: who calls, idempotency, problem details, pages."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+from collections.abc import Awaitable, Callable
+from typing import Any, Protocol
+
+import msgspec
+import psycopg
+from litestar import MediaType, Request, Response
+from litestar.exceptions import HTTPException, ValidationException
+
+from huimeng.infra.database import Database
+from huimeng.infra.idempotency import once
+from huimeng.infra.teller import Command, Teller
+from huimeng.kernel.errors import (
+    BusinessError,
+    IdempotencyKeyRequired,
+    InvalidInput,
+    Lang,
+    Unavailable,
+)
+
+Req = Request[Any, Any, Any]
+PROBLEM = "application/problem+json"
+_KEY_MAX = 200
+log = logging.getLogger("huimeng.http")
+
+
+class Caller(Protocol):
+    """The part of a principal that routes use."""
+
+    @property
+    def merchant_id(self) -> int: ...
+    @property
+    def cell_id(self) -> int: ...
+    def require(self, scope: str) -> None: ...
+
+
+def caller(request: Req, scope: str) -> Any:
+    """The principal, if its key has the scope; PermissionDenied otherwise."""
+    principal: Caller = request.scope["principal"]  # type: ignore[typeddict-item]
+    principal.require(scope)
+    return principal
+
+
+def database(request: Req) -> Database:
+    db: Database = request.app.state.db
+    return db
+
+
+def teller(request: Req) -> Teller:
+    lane: Teller = request.app.state.teller
+    return lane
+
+
+def language(request: Req) -> Lang:
+    """zh unless the client asks for English first."""
+    return "en" if request.headers.get("accept-language", "").strip().lower().startswith("en") else "zh"
+
+
+async def write_key(request: Req) -> tuple[str, bytes]:
+    """(key, fingerprint of method, path and body) of a write; IdempotencyKeyRequired when there is no usable key."""
+    given = request.headers.get("idempotency-key", "")
+    if not 0 < len(given) <= _KEY_MAX or not (given.isascii() and given.isprintable()):
+        raise IdempotencyKeyRequired()
+    digest = hashlib.blake2b(f"{request.method} {request.url.path}\n".encode(), digest_size=16)
+    digest.update(await request.body())
+    return given, digest.digest()
+
+
+async def run_command(request: Req, command: Command) -> Response[bytes]:
+    """Hands a command to the Teller; the answer's bytes are those kept for a replay."""
+    reply = await teller(request).submit(command)
+    return raw(reply.body, reply.status, reply.replayed)
+
+
+async def run_write(
+    request: Req, principal: Any, produce: Callable[[Any], Awaitable[Any]], status: int = 200
+) -> Response[bytes]:
+    """Runs produce(conn) -> Struct once for the request's idempotency key, in one transaction with the kept answer."""
+    key, fingerprint = await write_key(request)
+    async with database(request).tenant(principal.merchant_id) as conn:
+
+        async def answer() -> tuple[int, bytes]:
+            return status, msgspec.json.encode(await produce(conn))
+
+        kept = await once(conn, principal.cell_id, key, fingerprint, answer)
+    return raw(kept.body, kept.status, kept.replayed)
+
+
+def raw(body: bytes, status: int = 200, replayed: bool = False) -> Response[bytes]:
+    headers = {"Idempotent-Replayed": "true"} if replayed else {}
+    return Response(body, status_code=status, media_type=MediaType.JSON, headers=headers)
+
+
+def parse_id(text: str, field: str = "id") -> int:
+    """An entity id out of its text; InvalidInput when it can't be one."""
+    if not (text.isascii() and text.isdigit() and len(text) <= 19) or int(text) >= 2**63:
+        raise InvalidInput(field, "digits as text, as the API gave them", "应为接口返回的数字编号")
+    return int(text)
+
+
+def cursor_id(text: str | None) -> int | None:
+    return None if text is None else parse_id(text, "cursor")
+
+
+def problem(error: BusinessError, lang: Lang) -> Response[bytes]:
+    headers = {"Content-Language": "en" if lang == "en" else "zh-CN"}
+    if error.status in (429, 503):
+        headers["Retry-After"] = "1"
+    if error.status == 401:
+        headers["WWW-Authenticate"] = "Bearer"
+    body = msgspec.json.encode(error.problem(lang))
+    return Response(body, status_code=error.status, media_type=PROBLEM, headers=headers)
+
+
+class _Refused(BusinessError):
+    """A refusal of the framework (no such route, wrong method, too large), in our shape."""
+
+    def __init__(self, code: str, status: int, zh: str, en: str) -> None:
+        super().__init__()
+        self.code = code  # type: ignore[misc]
+        self.status = status  # type: ignore[misc]
+        self.message_zh = zh.replace("{", "{{").replace("}", "}}")  # type: ignore[misc]
+        self.message_en = en.replace("{", "{{").replace("}", "}}")  # type: ignore[misc]
+
+
+_REFUSALS = {
+    404: ("no_such_route", "没有这个地址", "There is no such address"),
+    405: ("method_not_allowed", "此地址不支持该方法", "This address does not take that method"),
+    413: ("body_too_large", "请求体过大", "The request body is too large"),
+    415: ("unsupported_media_type", "请求体须为 application/json", "The body must be application/json"),
+}
+
+
+def on_business_error(request: Req, error: Exception) -> Response[bytes]:
+    assert isinstance(error, BusinessError)
+    return problem(error, language(request))
+
+
+def on_http_exception(request: Req, error: Exception) -> Response[bytes]:
+    assert isinstance(error, HTTPException)
+    lang = language(request)
+    if isinstance(error, ValidationException) or error.status_code == 400:
+        return problem(_invalid(error), lang)
+    if error.status_code >= 500:
+        return on_fault(request, error)
+    code, zh, en = _REFUSALS.get(error.status_code, ("refused", "请求被拒绝", "The request was refused"))
+    return problem(_Refused(code, error.status_code, zh, en), lang)
+
+
+def _invalid(error: HTTPException) -> InvalidInput:
+    extra = error.extra if isinstance(error.extra, list) else []
+    if extra and isinstance(extra[0], dict):
+        first = extra[0]
+        return InvalidInput(str(first.get("key") or "body")[:100], str(first.get("message", "not valid"))[:300])
+    return InvalidInput("body", str(error.detail)[:300])
+
+
+def on_fault(request: Req, error: Exception) -> Response[bytes]:
+    """Anything unexpected: logged with its traceback, answered without its text."""
+    if isinstance(error, psycopg.OperationalError):
+        return problem(Unavailable(), language(request))
+    log.error("fault in %s %s", request.method, request.url.path, exc_info=error)
+    fault = _Refused("internal_error", 500, "系统出错,已记录", "Something went wrong on our side; it is logged")
+    return problem(fault, language(request))

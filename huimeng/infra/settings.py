@@ -1,0 +1,72 @@
+"""What the environment says about this process."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Self
+
+import msgspec
+
+from huimeng.kernel.errors import InvalidInput
+
+MOST_WORKERS = 64
+
+
+class Settings(msgspec.Struct, frozen=True):
+    """None means: for database_url the embedded one in data_dir, for master_key the key file there."""
+
+    data_dir: Path
+    host: str
+    port: int
+    workers: int
+    database_url: str | None = None
+    runtime_url: str | None = None
+    reader_url: str | None = None
+    master_key: str | None = None
+
+    @classmethod
+    def from_env(cls, environ: Mapping[str, str] | None = None) -> Self:
+        """InvalidInput names the variable; an empty one counts as not set."""
+        env = {k: v.strip() for k, v in (os.environ if environ is None else environ).items() if v.strip()}
+        database_url = _url(env, "DATABASE_URL")
+        for name in ("HUIMENG_RUNTIME_URL", "HUIMENG_READER_URL"):
+            if name in env and database_url is None:
+                raise InvalidInput(name, "needs DATABASE_URL beside it", "须同时设置 DATABASE_URL")
+        return cls(
+            data_dir=Path(env.get("HUIMENG_DATA", "data")).expanduser().absolute(),
+            host=_host(env),
+            port=_number(env, "PORT", 8000, 1, 65535),
+            workers=_number(env, "HUIMENG_WORKERS", 2, 1, MOST_WORKERS),
+            database_url=database_url,
+            runtime_url=_url(env, "HUIMENG_RUNTIME_URL"),
+            reader_url=_url(env, "HUIMENG_READER_URL"),
+            master_key=env.get("HUIMENG_MASTER_KEY"),
+        )
+
+
+def _host(env: Mapping[str, str]) -> str:
+    host = env.get("HOST", "127.0.0.1")
+    _demand("HOST", all(c.isalnum() or c in ".:-_" for c in host), "a host name or address", "主机名或地址")
+    return host
+
+
+def _number(env: Mapping[str, str], name: str, default: int, least: int, most: int) -> int:
+    text = env.get(name, str(default))
+    valid = text.isascii() and text.isdigit() and least <= int(text[:9]) <= most
+    _demand(name, valid, f"a whole number from {least} to {most}, not {text!r}", f"{least} 到 {most} 的整数")
+    return int(text)
+
+
+def _url(env: Mapping[str, str], name: str) -> str | None:
+    """The url is not repeated in the error: it holds a password."""
+    url = env.get(name)
+    valid = url is None or url.startswith(("postgresql://", "postgres://"))
+    _demand(name, valid, "it must begin with postgresql://", "须以 postgresql:// 开头")
+    return url
+
+
+def _demand(name: str, valid: bool, wanted: str, wanted_zh: str) -> None:
+    if not valid:
+        raise InvalidInput(name, wanted, wanted_zh)

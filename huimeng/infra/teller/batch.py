@@ -1,0 +1,223 @@
+"""One batch, one transaction: lock heads, load, decide, save, commit; two round trips when nothing is unusual."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+import msgspec
+
+from huimeng.infra.database import Connection, tenant_setting
+from huimeng.infra.heads import Head
+from huimeng.infra.teller.command import Command, Key, Reply
+from huimeng.infra.teller.rows import Rows
+from huimeng.infra.teller.shelf import Shelf, Statement, packed
+from huimeng.kernel.errors import BusinessError, IdempotencyKeyReused, NotFound
+from huimeng.kernel.ids import merchant_of
+
+Outcome = Reply | Exception
+
+_LOCK_HEADS = (
+    "select h.cell_id, transfer_seq, outbox_seq, entity_seq, config_version, open_day "
+    "from cell_head h where cell_id = any(%s::bigint[]) order by cell_id for update"
+)
+_SAVE_HEADS = (
+    "update cell_head h set transfer_seq = k.t, outbox_seq = k.o, entity_seq = k.e, open_day = k.d "
+    "from json_to_recordset(%s) as k(c bigint, t bigint, o bigint, e bigint, d date) where h.cell_id = k.c"
+)
+_LOAD_ANSWERS = (
+    "select i.cell_id, i.key, i.fingerprint, i.status, i.body "
+    "from json_to_recordset(%s) as k(c bigint, k text) join idempotency i on i.cell_id = k.c and i.key = k.k"
+)
+_SAVE_ANSWERS = (
+    "insert into idempotency (cell_id, key, fingerprint, status, body, created_at) "
+    "select c, k, decode(f, 'hex'), s, convert_to(b, 'UTF8'), now() "
+    "from json_to_recordset(%s) as k(c bigint, k text, f text, s smallint, b text)"
+)
+_SAVE_EVENTS = (
+    "insert into outbox (cell_id, seq, kind, ref_id, at, payload) select c, s, k, r, a, p "
+    "from json_to_recordset(%s) as k(c bigint, s bigint, k text, r bigint, a timestamptz, p jsonb)"
+)
+
+Cache = dict[tuple[str, Key], tuple[int, Any]]
+_encode = msgspec.json.encode
+
+
+class Batch:
+    """Runs commands in one transaction on a connection in autocommit mode."""
+
+    def __init__(self, conn: Connection, shelves: Mapping[str, Shelf], cache: Cache, now: datetime) -> None:
+        self._conn = conn
+        self._shelves = shelves
+        self._cache = cache
+        self.rows = Rows(now)
+        self._answers: dict[tuple[int, str], tuple[bytes, int, bytes]] = {}
+        self._fresh: list[tuple[int, str]] = []
+
+    async def run(self, commands: Sequence[Command]) -> list[Outcome]:
+        """One outcome for each command, in order; raises only when the whole transaction failed."""
+        await self._open(commands)
+        live = [c for c in commands if c.cell_id in self.rows.heads and not self._known(c)]
+        await self._load_config(live)
+        await self._load_more(live)
+        outcomes = [self._decide(command) for command in commands]
+        await self._save()
+        return outcomes
+
+    # Loading.
+
+    async def _open(self, commands: Sequence[Command]) -> None:
+        cells = sorted({c.cell_id for c in commands})
+        needs = self._grouped(need for c in commands for need in c.needs())
+        keyed = [{"c": c.cell_id, "k": c.key} for c in commands if c.key is not None]
+        conn = self._conn
+        async with conn.pipeline():
+            await conn.execute("begin")
+            await conn.execute(tenant_setting(merchant_of(c) for c in cells), prepare=False)
+            heads = await conn.execute(_LOCK_HEADS, (cells,))
+            kept = await conn.execute(_LOAD_ANSWERS, (packed(keyed),)) if keyed else None
+            cursors = await self._send_loads(needs)
+        for row in await heads.fetchall():
+            self.rows.heads[row[0]] = Head(*row)
+        if kept is not None:
+            for cell_id, key, fingerprint, status, body in await kept.fetchall():
+                self._answers[cell_id, key] = (bytes(fingerprint), status, bytes(body))
+        await self._receive_loads(cursors)
+
+    async def _load_config(self, commands: Sequence[Command]) -> None:
+        """Configuration that changed since it was cached costs one more round trip."""
+        cached = [name for name, shelf in self._shelves.items() if shelf.cached]
+        if not cached:
+            return
+        stale = self._grouped(n for c in commands for n in c.needs() if n[0] in cached and not self._cached(n))
+        if stale:
+            async with self._conn.pipeline():
+                cursors = await self._send_loads(stale, config=True)
+            await self._receive_loads(cursors)
+
+    async def _load_more(self, commands: Sequence[Command]) -> None:
+        loaded = self.rows.loaded
+        missing = self._grouped(
+            need for command in commands for need in command.more(self.rows) if need[1] not in loaded.get(need[0], {})
+        )
+        if missing:
+            async with self._conn.pipeline():
+                cursors = await self._send_loads(missing)
+            await self._receive_loads(cursors)
+
+    def _cached(self, need: tuple[str, Key]) -> bool:
+        """Puts a cached row on its shelf when its version is the head's."""
+        shelf, key = need
+        table = self.rows.loaded.setdefault(shelf, {})
+        if key in table:
+            return True
+        kept = self._cache.get(need)
+        if kept is None or kept[0] != self.rows.heads[key[0]].config_version:
+            return False
+        table[key] = kept[1]
+        return True
+
+    def _grouped(self, needs: Iterable[tuple[str, Key]]) -> dict[str, list[Key]]:
+        grouped: dict[str, set[Key]] = {}
+        for shelf, key in needs:
+            grouped.setdefault(shelf, set()).add(key)
+        return {shelf: sorted(keys) for shelf, keys in grouped.items()}
+
+    async def _send_loads(self, needs: Mapping[str, Sequence[Key]], config: bool = False) -> list[tuple[Shelf, Any]]:
+        sent = []
+        for name, keys in needs.items():
+            shelf = self._shelves[name]
+            self.rows.loaded.setdefault(name, {})
+            if shelf.cached and not config:
+                continue
+            cursors = [await self._conn.execute(sql, params) for sql, params in shelf.load(keys)]
+            sent.append((shelf, cursors))
+        return sent
+
+    async def _receive_loads(self, sent: Iterable[tuple[Shelf, Any]]) -> None:
+        for shelf, cursors in sent:
+            found = shelf.read([await cursor.fetchall() for cursor in cursors])
+            self.rows.loaded[shelf.name].update(found)
+            if shelf.cached:
+                for key, row in found.items():
+                    self._cache[shelf.name, key] = (self.rows.heads[key[0]].config_version, row)
+
+    # Deciding.
+
+    def _known(self, command: Command) -> bool:
+        return command.key is not None and (command.cell_id, command.key) in self._answers
+
+    def _decide(self, command: Command) -> Outcome:
+        if command.cell_id not in self.rows.heads:
+            return NotFound("merchant")
+        if command.key is not None:
+            kept = self._answers.get((command.cell_id, command.key))
+            if kept is not None:
+                if kept[0] != command.fingerprint:
+                    return IdempotencyKeyReused()
+                return Reply(kept[1], None, kept[2], replayed=True)
+        rows = self.rows
+        rows.begin(command.cell_id)
+        try:
+            value = command.decide(rows)
+            body = _encode(value)
+        except BusinessError as refusal:
+            rows.discard()
+            return refusal
+        except Exception:
+            rows.discard()
+            raise
+        rows.keep()
+        if command.key is not None:
+            self._answers[command.cell_id, command.key] = (command.fingerprint, command.status, body)
+            self._fresh.append((command.cell_id, command.key))
+        return Reply(command.status, value, body)
+
+    # Saving.
+
+    async def _save(self) -> None:
+        conn = self._conn
+        async with conn.pipeline():
+            for sql, params in self._statements():
+                await conn.execute(sql, params)
+            await conn.execute("commit")
+
+    def _statements(self) -> Iterable[Statement]:
+        rows = self.rows
+        for name in self._shelves:
+            changed = {key: rows.loaded[name][key] for key in sorted(rows.changed.get(name, ()))}
+            added = rows.added.get(name, [])
+            if changed or added:
+                yield from self._shelves[name].save(changed, added)
+        if rows.events:
+            yield (
+                _SAVE_EVENTS,
+                (
+                    packed(
+                        [
+                            {"c": e.cell_id, "s": e.seq, "k": e.kind, "r": e.ref_id, "a": e.at, "p": e.payload}
+                            for e in rows.events
+                        ]
+                    ),
+                ),
+            )
+        if self._fresh:
+            yield _SAVE_ANSWERS, (packed([self._answer_row(cell, key) for cell, key in self._fresh]),)
+        if rows.changed or rows.added or rows.events:
+            yield _SAVE_HEADS, (packed([_head_row(head) for head in rows.heads.values()]),)
+
+    def _answer_row(self, cell_id: int, key: str) -> dict[str, Any]:
+        fingerprint, status, body = self._answers[cell_id, key]
+        return {"c": cell_id, "k": key, "f": fingerprint.hex(), "s": status, "b": body.decode()}
+
+
+def _head_row(head: Head) -> dict[str, Any]:
+    return {
+        "c": head.cell_id,
+        "t": head.transfer_seq,
+        "o": head.outbox_seq,
+        "e": head.entity_seq,
+        "d": head.open_day,
+    }
+

@@ -1,0 +1,195 @@
+"""The lane: a bounded queue, one connection, and the rule that a batch is what arrived while the last one flushed."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import deque
+from collections.abc import Callable, Iterable, Sequence
+from datetime import datetime
+from typing import Self
+
+import psycopg
+from psycopg import AsyncConnection, errors
+
+from huimeng.infra import metrics
+from huimeng.infra.database import CONNECTION_ERRORS, Connection, DatabaseUrls
+from huimeng.infra.teller.batch import Batch, Cache, Outcome
+from huimeng.infra.teller.command import Command, Reply
+from huimeng.infra.teller.shelf import Shelf
+from huimeng.kernel.errors import TooBusy, Unavailable
+from huimeng.kernel.times import utc_now
+
+# The Teller always knows its keys: a plan made while a table was small must not turn into a scan of a big one.
+_OPTIONS = (
+    "-c timezone=UTC -c jit=off -c enable_seqscan=off -c enable_hashjoin=off -c enable_mergejoin=off "
+    "-c plan_cache_mode=force_generic_plan -c lock_timeout=10s -c statement_timeout=30s "
+    "-c idle_in_transaction_session_timeout=30s"
+)
+_AGAIN = (errors.SerializationFailure, errors.DeadlockDetected)
+_ATTEMPTS = 3
+
+
+class _Waiting:
+    __slots__ = ("command", "future", "since")
+
+    def __init__(self, command: Command, future: asyncio.Future[Reply]) -> None:
+        self.command = command
+        self.future = future
+        self.since = time.perf_counter()
+
+
+class Teller:
+    """submit() answers after the commit returned; one lane a process, all merchants mixed."""
+
+    def __init__(
+        self,
+        urls: DatabaseUrls,
+        shelves: Iterable[Shelf],
+        *,
+        max_weight: int = 2048,
+        max_queue: int = 2048,
+        clock: Callable[[], datetime] = utc_now,
+    ) -> None:
+        self._urls = urls
+        self._shelves = {shelf.name: shelf for shelf in shelves}
+        self._max_weight = max_weight
+        self._max_queue = max_queue
+        self._clock = clock
+        self._queue: deque[_Waiting] = deque()
+        self._arrived = asyncio.Event()
+        self._conn: Connection | None = None
+        self._cache: Cache = {}
+        self._task: asyncio.Task[None] | None = None
+
+    async def __aenter__(self) -> Self:
+        self._task = asyncio.create_task(self._serve(), name="teller")
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        """Commands that were accepted are finished first."""
+        while self._queue:
+            await asyncio.sleep(0.01)
+        if self._task is not None:
+            self._closing = True
+            self._arrived.set()
+            await self._task
+        await self._disconnect()
+
+    _closing = False
+
+    @property
+    def full(self) -> bool:
+        return len(self._queue) >= self._max_queue
+
+    async def submit(self, command: Command) -> Reply:
+        """The answer of one command; raises its BusinessError, TooBusy when the queue is full, Unavailable (503)
+        when the database is away: then the same key may be sent again."""
+        if len(self._queue) >= self._max_queue:
+            metrics.TELLER_REFUSED.inc()
+            raise TooBusy()
+        waiting = _Waiting(command, asyncio.get_running_loop().create_future())
+        self._queue.append(waiting)
+        self._arrived.set()
+        return await waiting.future
+
+    async def _serve(self) -> None:
+        while True:
+            await self._arrived.wait()
+            self._arrived.clear()
+            while self._queue:
+                batch = self._take()
+                await self._run(batch)
+            if self._closing:
+                return
+
+    def _take(self) -> list[_Waiting]:
+        batch: list[_Waiting] = []
+        weight = 0
+        queue = self._queue
+        while queue and (not batch or weight + queue[0].command.weight <= self._max_weight):
+            waiting = queue.popleft()
+            if waiting.future.cancelled():
+                continue
+            weight += waiting.command.weight
+            batch.append(waiting)
+        return batch
+
+    async def _run(self, batch: Sequence[_Waiting]) -> None:
+        if not batch:
+            return
+        started = time.perf_counter()
+        metrics.TELLER_BATCH.observe(len(batch))
+        metrics.TELLER_WAIT.observe(started - batch[0].since)
+        try:
+            outcomes = await self._attempt([w.command for w in batch])
+        except CONNECTION_ERRORS as error:
+            outcomes = [_away(error)] * len(batch)
+        except Exception as error:
+            if len(batch) > 1:
+                # One bad command must not fail its neighbours.
+                middle = len(batch) // 2
+                await self._run(batch[:middle])
+                await self._run(batch[middle:])
+                return
+            outcomes = [error]
+        metrics.TELLER_FLUSH.observe(time.perf_counter() - started)
+        for waiting, outcome in zip(batch, outcomes, strict=True):
+            if waiting.future.done():
+                continue
+            if isinstance(outcome, Exception):
+                waiting.future.set_exception(outcome)
+            else:
+                waiting.future.set_result(outcome)
+
+    async def _attempt(self, commands: Sequence[Command]) -> list[Outcome]:
+        for attempt in range(1, _ATTEMPTS + 1):
+            fresh = self._conn is None
+            conn = await self._connect()
+            try:
+                return await Batch(conn, self._shelves, self._cache, self._clock()).run(commands)
+            except _AGAIN:
+                await self._rollback()
+                metrics.TELLER_RETRIES.inc()
+                if attempt == _ATTEMPTS:
+                    raise
+            except CONNECTION_ERRORS:
+                # Whether a commit got through is unknown; keys and natural identities make a second run harmless.
+                await self._disconnect()
+                metrics.TELLER_RETRIES.inc()
+                if fresh or attempt == _ATTEMPTS:
+                    raise
+            except BaseException:
+                await self._rollback()
+                raise
+        raise AssertionError("unreachable")
+
+    async def _connect(self) -> Connection:
+        if self._conn is None or self._conn.closed:
+            conn = await AsyncConnection.connect(
+                self._urls.runtime, autocommit=True, prepare_threshold=0, options=_OPTIONS, connect_timeout=3
+            )
+            conn.prepared_max = 500
+            if self._urls.runtime_role is not None:
+                await conn.execute(f'set role "{self._urls.runtime_role}"')
+            self._conn = conn
+        return self._conn
+
+    async def _rollback(self) -> None:
+        if self._conn is None:
+            return
+        try:
+            await self._conn.execute("rollback")
+        except psycopg.Error:
+            await self._disconnect()
+
+    async def _disconnect(self) -> None:
+        conn, self._conn = self._conn, None
+        if conn is not None:
+            await conn.close()
+
+
+def _away(error: Exception) -> Unavailable:
+    refusal = Unavailable()
+    refusal.__cause__ = error
+    return refusal

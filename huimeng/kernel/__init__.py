@@ -1,0 +1,1 @@
+"""Money, ids, time and errors: no I/O, known to everyone."""

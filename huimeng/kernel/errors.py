@@ -1,0 +1,110 @@
+"""Business errors: each names what went wrong with a stable code, an HTTP status and words for a shopkeeper."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar, Literal
+
+Lang = Literal["zh", "en"]
+
+
+class BusinessError(Exception):
+    """A refusal that the caller can understand and act on; anything else that is raised is a fault."""
+
+    code: ClassVar[str] = "business_error"
+    status: ClassVar[int] = 422
+    message_zh: ClassVar[str] = "操作未能完成"
+    message_en: ClassVar[str] = "The operation could not be completed"
+
+    def __init__(self, **fields: Any) -> None:
+        super().__init__(fields)
+        self.fields = fields
+
+    def text(self, lang: Lang = "zh") -> str:
+        template = self.message_zh if lang == "zh" else self.message_en
+        try:
+            return template.format(**self.fields)
+        except (KeyError, IndexError):
+            return template
+
+    def problem(self, lang: Lang = "zh") -> dict[str, Any]:
+        """RFC 9457 problem details; the error's fields are its extension members."""
+        return {
+            **self.fields,
+            "type": f"https://huimeng.dev/problems/{self.code}",
+            "title": self.code.replace("_", " "),
+            "status": self.status,
+            "code": self.code,
+            "detail": self.text(lang),
+        }
+
+    def __str__(self) -> str:
+        return f"{self.code}: {self.text('en')}"
+
+
+class InvalidInput(BusinessError):
+    code = "invalid_input"
+    status = 400
+    message_zh = "{field} 填写有误:{reason_zh}"
+    message_en = "{field} is not valid: {reason}"
+
+    def __init__(self, field: str, reason: str, reason_zh: str | None = None, **fields: Any) -> None:
+        super().__init__(field=field, reason=reason, reason_zh=reason_zh or reason, **fields)
+
+
+class NotFound(BusinessError):
+    code = "not_found"
+    status = 404
+    message_zh = "找不到{what}"
+    message_en = "{what} not found"
+
+    def __init__(self, what: str, **fields: Any) -> None:
+        super().__init__(what=what, **fields)
+
+
+class Conflict(BusinessError):
+    code = "conflict"
+    status = 409
+    message_zh = "与现有数据冲突"
+    message_en = "This conflicts with what exists"
+
+
+class IdempotencyKeyRequired(BusinessError):
+    code = "idempotency_key_required"
+    status = 400
+    message_zh = "写操作须带 Idempotency-Key 请求头(1 到 200 个可见字符)"
+    message_en = "A write needs an Idempotency-Key header of 1 to 200 visible characters"
+
+
+class IdempotencyKeyReused(BusinessError):
+    code = "idempotency_key_reused"
+    status = 422
+    message_zh = "同一个 Idempotency-Key 已用于不同的内容"
+    message_en = "This Idempotency-Key was used with another body"
+
+
+class Unauthorized(BusinessError):
+    code = "unauthorized"
+    status = 401
+    message_zh = "API 密钥缺失、无效、过期或已撤销"
+    message_en = "The API key is missing, wrong, expired or revoked"
+
+
+class PermissionDenied(BusinessError):
+    code = "permission_denied"
+    status = 403
+    message_zh = "此密钥没有权限:{scope}"
+    message_en = "This key lacks the scope {scope}"
+
+
+class TooBusy(BusinessError):
+    code = "too_busy"
+    status = 429
+    message_zh = "当前请求过多,请稍后用同一 Idempotency-Key 重试"
+    message_en = "Too many requests in the queue; try again shortly with the same Idempotency-Key"
+
+
+class Unavailable(BusinessError):
+    code = "database_unavailable"
+    status = 503
+    message_zh = "数据库暂时不可用,请用同一 Idempotency-Key 重试,不会重复入账"
+    message_en = "The database is away for the moment; retry with the same Idempotency-Key, nothing is booked twice"

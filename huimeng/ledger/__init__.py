@@ -1,0 +1,1 @@
+"""The book: accounts, lots and transfers of every unit."""

@@ -1,0 +1,161 @@
+"""Routes of members; what they answer is masked."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from litestar import Response, get, patch, post
+from litestar.openapi.datastructures import ResponseSpec
+from litestar.params import Body, Parameter
+
+from huimeng.infra.crypto import MerchantKeys, Vault
+from huimeng.infra.http import Req, caller, cursor_id, database, parse_id, run_command, write_key
+from huimeng.kernel.errors import InvalidInput
+from huimeng.kernel.times import utc_now
+from huimeng.member import schemas, service
+from huimeng.member.values import MemberInput, MemberPatch, MemberView
+from huimeng.merchant import service as merchant_service
+
+MAX_PAGE = 200
+
+MemberId = Annotated[str, Parameter(max_length=19, description="会员编号 / id of the member")]
+_MEMBER = ResponseSpec(
+    MemberView,
+    description="会员,已打码 / the member, masked",
+    generate_examples=False,
+    examples=[schemas.VIEW_EXAMPLE],
+)
+
+
+async def _keys(request: Req, merchant_id: int) -> MerchantKeys:
+    vault: Vault = request.app.state.vault
+    keys = vault.cached(merchant_id)
+    if keys is None:
+        async with database(request).reader(merchant_id) as conn:
+            keys = await merchant_service.merchant_keys(conn, vault, merchant_id)
+    return keys
+
+
+async def _write_key(request: Req, keys: MerchantKeys) -> tuple[str, bytes]:
+    key, fingerprint = await write_key(request)
+    return f"members:{key}", keys.fingerprint(fingerprint)
+
+
+@post(
+    "/v1/members",
+    tags=["members"],
+    summary="会员入会 / a member joins",
+    description="身份(手机号、卡号、会员编号)在商户内唯一。Identities are unique within the merchant. "
+    "Scope: members:write. Errors: identity_taken (with kind and member_id), store_not_found, invalid_input.",
+    responses={201: _MEMBER},
+)
+async def join(request: Req, data: Annotated[MemberInput, Body(examples=schemas.JOIN_EXAMPLES)]) -> Response[bytes]:
+    principal = caller(request, "members:write")
+    keys = await _keys(request, principal.merchant_id)
+    key, fingerprint = await _write_key(request, keys)
+    if data.source.store_id is not None:
+        async with database(request).reader(principal.merchant_id) as conn:
+            await merchant_service.get_store(conn, principal.merchant_id, data.source.store_id)
+    command = service.join_member(principal.cell_id, keys, data, now=utc_now(), key=key, fingerprint=fingerprint)
+    return await run_command(request, command)
+
+
+@patch(
+    "/v1/members/{member_id:str}",
+    tags=["members"],
+    summary="修改会员 / change a member",
+    description="只改给出的字段,null 清空姓名或生日,tags 整体替换。Only what is given changes. "
+    "Scope: members:write. Errors: member_not_found, member_erased, identity_taken, invalid_input.",
+    responses={200: _MEMBER},
+)
+async def change(
+    request: Req, member_id: MemberId, data: Annotated[MemberPatch, Body(examples=schemas.PATCH_EXAMPLES)]
+) -> Response[bytes]:
+    principal = caller(request, "members:write")
+    keys = await _keys(request, principal.merchant_id)
+    key, fingerprint = await _write_key(request, keys)
+    command = service.change_member(
+        principal.cell_id,
+        keys,
+        parse_id(member_id, "member_id"),
+        data,
+        now=utc_now(),
+        key=key,
+        fingerprint=fingerprint,
+    )
+    return await run_command(request, command)
+
+
+@get(
+    "/v1/members/{member_id:str}",
+    tags=["members"],
+    summary="会员资料 / a member",
+    description="Scope: members:read. Errors: member_not_found.",
+)
+async def read(request: Req, member_id: MemberId) -> MemberView:
+    principal = caller(request, "members:read")
+    keys = await _keys(request, principal.merchant_id)
+    async with database(request).reader(principal.merchant_id) as conn:
+        return await service.get_member(conn, principal.cell_id, keys, parse_id(member_id, "member_id"))
+
+
+@get(
+    "/v1/members",
+    tags=["members"],
+    summary="会员列表与查找 / list and find members",
+    description="最多一个条件,最新的在前。查个人信息请用 POST /v1/members/search:地址会留在日志里。"
+    "At most one criterion, newest first. "
+    "Prefer POST /v1/members/search for personal data: addresses are logged. "
+    "Scope: members:read.",
+)
+async def list_members(
+    request: Req,
+    *,
+    phone: Annotated[str | None, Parameter(description="手机号 / phone number")] = None,
+    phone_last4: Annotated[str | None, Parameter(description="手机尾号四位 / its last four digits")] = None,
+    card_no: Annotated[str | None, Parameter(description="会员卡号 / card number")] = None,
+    external_id: Annotated[str | None, Parameter(description="会员编号 / the merchant's own id")] = None,
+    name: Annotated[str | None, Parameter(description="姓名或其中一段 / name or a part of it")] = None,
+    limit: Annotated[int, Parameter(ge=1, le=MAX_PAGE, description="每页条数 / items in a page")] = 50,
+    cursor: Annotated[str | None, Parameter(description="上一页的 next_cursor / of the page before")] = None,
+) -> schemas.MemberPage:
+    query = service.MemberQuery(
+        phone=phone, phone_last4=phone_last4, card_no=card_no, external_id=external_id, name=name
+    )
+    return await _page(request, query, limit, cursor)
+
+
+@post(
+    "/v1/members/search",
+    tags=["members"],
+    status_code=200,
+    summary="查找会员 / find members",
+    description="条件在请求体里,不进日志;不写入,不需要 Idempotency-Key。"
+    "The criterion is in the body and stays out of logs; no Idempotency-Key is needed. Scope: members:read.",
+)
+async def search(
+    request: Req, data: Annotated[schemas.MemberSearch, Body(examples=schemas.SEARCH_EXAMPLES)]
+) -> schemas.MemberPage:
+    if not 1 <= data.limit <= MAX_PAGE:
+        raise InvalidInput("limit", f"1 to {MAX_PAGE}", f"须为 1 到 {MAX_PAGE}")
+    criteria = {name: getattr(data, name) for name in service.MemberQuery.__struct_fields__}
+    return await _page(request, service.MemberQuery(**criteria), data.limit, data.cursor)
+
+
+async def _page(request: Req, query: service.MemberQuery, limit: int, cursor: str | None) -> schemas.MemberPage:
+    principal = caller(request, "members:read")
+    keys = await _keys(request, principal.merchant_id)
+    before = cursor_id(cursor)
+    async with database(request).reader(principal.merchant_id) as conn:
+        members, following = await service.find_members(
+            conn,
+            principal.cell_id,
+            keys,
+            query,
+            before=service.NEWEST if before is None else before,
+            limit=limit,
+        )
+    return schemas.MemberPage(members, None if following is None else str(following))
+
+
+routes: list[Any] = [join, list_members, search, read, change]

@@ -1,0 +1,1 @@
+"""Who bought what, where: orders, their lines, tenders and refunds."""

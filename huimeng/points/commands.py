@@ -1,0 +1,224 @@
+"""Points and growth that do not come from orders: adjustments by hand, and balances brought along."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import msgspec
+
+from huimeng.infra.teller import Command, Key, Needs, Rows
+from huimeng.kernel.errors import InvalidInput
+from huimeng.ledger.commands import ACCOUNT, Reference, account_needs, earn, open_account, spend
+from huimeng.ledger.rules import AMOUNT_MAX, UNIT_NAMES, Kind, System, Unit, account_id
+from huimeng.member.errors import MemberErased, MemberNotFound
+from huimeng.member.store import MEMBER_STATUS
+from huimeng.order.rules import check_text
+from huimeng.points.errors import AdjustmentIsZero
+from huimeng.points.store import (
+    ADJUSTMENT,
+    EARN_CAP,
+    EARNING_RULES,
+    Adjustment,
+    EarnCap,
+    MerchantConfig,
+    Opening,
+)
+
+__all__ = [
+    "EARNING_RULES",
+    "EARN_CAP",
+    "AdjustPoints",
+    "Adjusted",
+    "EarnCap",
+    "MerchantConfig",
+    "OpeningBalance",
+    "OpeningOutcome",
+]
+
+
+class Adjusted(msgspec.Struct, frozen=True):
+    """balance and debt of the member's account after it; repaid: how much of it repaid a debt at once."""
+
+    adjustment_id: str
+    member_id: str
+    unit: str
+    amount: int
+    balance: int
+    debt: int
+    repaid: int
+    created_at: datetime
+
+
+class OpeningOutcome(msgspec.Struct, frozen=True):
+    """created, unchanged (it was there, the same), conflict (it was there, different) or none (nothing given)."""
+
+    outcome: str
+
+
+class AdjustPoints(Command):
+    """Adds (amount > 0) or takes (amount < 0); InsufficientBalance, MemberNotFound, MemberErased.
+
+    expires_at: when what is added stops being valid; None is never.
+    """
+
+    status = 201
+
+    def __init__(
+        self,
+        cell_id: int,
+        member_id: int,
+        unit: int,
+        amount: int,
+        *,
+        reason: str,
+        actor: str,
+        expires_at: datetime | None = None,
+        key: str | None,
+        fingerprint: bytes = b"",
+    ) -> None:
+        """Raises AdjustmentIsZero or InvalidInput for what can never be booked."""
+        if unit not in (Unit.POINTS, Unit.GROWTH):
+            raise InvalidInput("unit", "points or growth", "须为积分或成长值")
+        if amount == 0:
+            raise AdjustmentIsZero()
+        if abs(amount) > AMOUNT_MAX:
+            raise InvalidInput("amount", f"at most {AMOUNT_MAX}", f"不能超过 {AMOUNT_MAX}")
+        check_text("reason", reason.strip(), 200, required=True)
+        if expires_at is not None:
+            _check_expires_at(expires_at, amount)
+        self.cell_id = cell_id
+        self.member_id = member_id
+        self.unit = unit
+        self.amount = amount
+        self.reason = reason.strip()
+        self.actor = actor
+        self.expires_at = expires_at
+        self.key = key
+        self.fingerprint = fingerprint
+        self.weight = 6
+
+    def needs(self) -> Needs:
+        yield MEMBER_STATUS, (self.cell_id, self.member_id)
+        yield from account_needs(self.cell_id, self.member_id, self.unit)
+
+    def decide(self, rows: Rows) -> Adjusted:
+        cell_id, member_id = self.cell_id, self.member_id
+        _check_member(rows, cell_id, member_id)
+        if self.expires_at is not None and self.expires_at <= rows.now:
+            raise InvalidInput("expires_at", "lies in the past", "不能早于现在")
+        number, repaid = rows.take_id(), 0
+        account = open_account(rows, cell_id, member_id, self.unit)
+        why = Reference(Kind.ADJUST, number, rows.now)
+        if self.amount > 0:
+            repaid = earn(rows, account, self.amount, self.expires_at, why, System.ADJUSTED).repaid
+        else:
+            spend(rows, account, -self.amount, why, System.ADJUSTED)
+        rows.add(
+            ADJUSTMENT,
+            Adjustment(
+                cell_id,
+                number,
+                member_id,
+                self.unit,
+                self.amount,
+                False,
+                self.expires_at,
+                self.reason,
+                self.actor,
+                rows.now,
+            ),
+        )
+        unit = UNIT_NAMES[self.unit]
+        payload = {"member_id": member_id, "unit": unit, "amount": self.amount, "opening": False}
+        rows.emit("points.adjusted", number, payload)
+        return Adjusted(str(number), str(member_id), unit, self.amount, account.balance, account.debt, repaid, rows.now)
+
+
+class OpeningBalance(Command):
+    """A member's balance out of another system, once: running it again changes nothing, so it has no key."""
+
+    def __init__(
+        self,
+        cell_id: int,
+        member_id: int,
+        points: int = 0,
+        points_expires_at: datetime | None = None,
+        growth: int = 0,
+        *,
+        actor: str = "import",
+    ) -> None:
+        """points_expires_at is the first moment when they are no longer valid; InvalidInput."""
+        for field, amount in (("points", points), ("growth", growth)):
+            if not 0 <= amount <= AMOUNT_MAX:
+                raise InvalidInput(field, f"0 to {AMOUNT_MAX}", f"须在 0 到 {AMOUNT_MAX} 之间")
+        self.cell_id = cell_id
+        self.member_id = member_id
+        self.wanted: dict[int, Opening] = {}
+        if points:
+            expires_at = None if points_expires_at is None else points_expires_at.astimezone(UTC)
+            self.wanted[Unit.POINTS] = Opening(points, expires_at)
+        if growth:
+            self.wanted[Unit.GROWTH] = Opening(growth, None)
+        self.actor = actor
+        self.weight = 8
+
+    def needs(self) -> Needs:
+        key: Key = (self.cell_id, self.member_id)
+        yield MEMBER_STATUS, key
+        yield ADJUSTMENT, key
+        for unit in self.wanted:
+            yield ACCOUNT, (self.cell_id, account_id(self.member_id, unit))
+
+    def decide(self, rows: Rows) -> OpeningOutcome:
+        cell_id, member_id = self.cell_id, self.member_id
+        _check_member(rows, cell_id, member_id)
+        key: Key = (cell_id, member_id)
+        known: dict[int, Opening] | None = rows.get(ADJUSTMENT, key)
+        if known:
+            return OpeningOutcome("unchanged" if known == self.wanted else "conflict")
+        if not self.wanted:
+            return OpeningOutcome("none")
+        for unit, opening in self.wanted.items():
+            number = rows.take_id()
+            account = open_account(rows, cell_id, member_id, unit)
+            why = Reference(Kind.OPENING, number, rows.now)
+            earn(rows, account, opening.amount, opening.expires_at, why, System.OPENING)
+            rows.add(
+                ADJUSTMENT,
+                Adjustment(
+                    cell_id,
+                    number,
+                    member_id,
+                    unit,
+                    opening.amount,
+                    True,
+                    opening.expires_at,
+                    "期初余额 opening balance",
+                    self.actor,
+                    rows.now,
+                ),
+            )
+            payload = {
+                "member_id": member_id,
+                "unit": UNIT_NAMES[unit],
+                "amount": opening.amount,
+                "opening": True,
+            }
+            rows.emit("points.adjusted", number, payload)
+        rows.put(ADJUSTMENT, key, self.wanted)
+        return OpeningOutcome("created")
+
+
+def _check_member(rows: Rows, cell_id: int, member_id: int) -> None:
+    member = rows.get(MEMBER_STATUS, (cell_id, member_id))
+    if member is None:
+        raise MemberNotFound(str(member_id))
+    if not member.active:
+        raise MemberErased(member_id)
+
+
+def _check_expires_at(expires_at: datetime, amount: int) -> None:
+    if expires_at.tzinfo is None:
+        raise InvalidInput("expires_at", "needs an offset such as +08:00", "须带时区,如 +08:00")
+    if amount < 0:
+        raise InvalidInput("expires_at", "only for what is added", "仅用于增加时")

@@ -1,0 +1,265 @@
+"""Routes of earning rules, and of a member's points and growth value."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from litestar import Response, get, post, put
+from litestar.openapi.datastructures import ResponseSpec
+from litestar.params import Body, Parameter
+
+from huimeng.infra.http import (
+    Req,
+    caller,
+    cursor_id,
+    database,
+    parse_id,
+    run_command,
+    run_write,
+    write_key,
+)
+from huimeng.kernel.ids import cell_of_entity
+from huimeng.kernel.times import utc_now
+from huimeng.ledger.rules import Unit
+from huimeng.merchant.service import load_stores
+from huimeng.points import schemas, service
+from huimeng.points.commands import Adjusted, AdjustPoints
+
+Key = Annotated[
+    str,
+    Parameter(header="Idempotency-Key", required=True, max_length=200, description="同一键只记一次 / written once"),
+]
+Limit = Annotated[int, Parameter(ge=1, le=200, description="每页条数 / items in a page")]
+Cursor = Annotated[str | None, Parameter(description="上一页的 next_cursor / of the page before")]
+RuleId = Annotated[str, Parameter(max_length=19, description="规则编号 / id of the rule")]
+MemberId = Annotated[str, Parameter(max_length=19, description="会员编号 / id of the member")]
+
+_RULE = ResponseSpec(
+    schemas.RuleOut,
+    description="规则 / the rule",
+    generate_examples=False,
+    examples=[schemas.RULE_OUT_EXAMPLE],
+)
+_ADJUSTED = ResponseSpec(
+    Adjusted,
+    description="已入账 / booked",
+    generate_examples=False,
+    examples=[schemas.ADJUSTED_EXAMPLE],
+)
+
+
+def _actor(principal: Any) -> str:
+    return f"key:{principal.key_id}"
+
+
+@get(
+    "/v1/earning-rules",
+    tags=["earning rules"],
+    summary="积分规则列表 / earning rules",
+    description="按创建顺序。In the order in which they were made. Scope: rules:read.",
+)
+async def list_rules(request: Req, limit: Limit = 50, cursor: Cursor = None) -> schemas.RulePage:
+    principal = caller(request, "rules:read")
+    async with database(request).reader(principal.merchant_id) as conn:
+        found = await service.list_rules(
+            conn, principal.merchant_id, now=utc_now(), after=cursor_id(cursor) or 0, limit=limit + 1
+        )
+        stores = await load_stores(conn, principal.merchant_id)
+    items = [schemas.rule_out(told, stores) for told in found[:limit]]
+    return schemas.RulePage(items, items[-1].rule_id if len(found) > limit else None)
+
+
+@post(
+    "/v1/earning-rules",
+    status_code=201,
+    tags=["earning rules"],
+    summary="新建积分规则 / a new earning rule",
+    description="docs/rules/earning.md 有算例。Scope: rules:write. Errors: invalid_input, too_many_rules.",
+    responses={201: _RULE},
+)
+async def create_rule(
+    request: Req, data: Annotated[schemas.RuleIn, Body(examples=schemas.RULE_EXAMPLES)], key: Key
+) -> Response[bytes]:
+    principal = caller(request, "rules:write")
+
+    async def produce(conn: Any) -> schemas.RuleOut:
+        stores = await load_stores(conn, principal.merchant_id)
+        wanted = schemas.rule_input(data, stores)
+        told = await service.create_rule(conn, principal.merchant_id, wanted, actor=_actor(principal), now=utc_now())
+        return schemas.rule_out(told, stores)
+
+    return await run_write(request, principal, produce, 201)
+
+
+@get(
+    "/v1/earning-rules/{rule_id:str}",
+    tags=["earning rules"],
+    summary="积分规则及其历史 / an earning rule with its history",
+    description="Scope: rules:read. Errors: earning_rule_not_found.",
+)
+async def read_rule(request: Req, rule_id: RuleId) -> schemas.RuleDetail:
+    principal = caller(request, "rules:read")
+    number = parse_id(rule_id, "rule_id")
+    async with database(request).reader(principal.merchant_id) as conn:
+        told = await service.get_rule(conn, principal.merchant_id, number, now=utc_now())
+        stores = await load_stores(conn, principal.merchant_id)
+    return schemas.rule_detail(told, stores)
+
+
+@put(
+    "/v1/earning-rules/{rule_id:str}",
+    tags=["earning rules"],
+    summary="修改积分规则(新版本) / change an earning rule (a new version)",
+    description="从 effective_from 起按新版本计算,已完成的订单不变。From effective_from on the new version counts; "
+    "orders keep the versions they used. Scope: rules:write. "
+    "Errors: earning_rule_not_found, earning_rule_changed, invalid_input.",
+    responses={200: _RULE},
+)
+async def change_rule(
+    request: Req,
+    rule_id: RuleId,
+    data: Annotated[schemas.RuleChange, Body(examples=schemas.RULE_EXAMPLES[:1])],
+    key: Key,
+) -> Response[bytes]:
+    principal = caller(request, "rules:write")
+    number = parse_id(rule_id, "rule_id")
+
+    async def produce(conn: Any) -> schemas.RuleOut:
+        stores = await load_stores(conn, principal.merchant_id)
+        told = await service.change_rule(
+            conn,
+            principal.merchant_id,
+            number,
+            schemas.rule_input(data, stores),
+            actor=_actor(principal),
+            now=utc_now(),
+            expected_version=data.expected_version,
+        )
+        return schemas.rule_out(told, stores)
+
+    return await run_write(request, principal, produce)
+
+
+@post(
+    "/v1/earning-rules/{rule_id:str}/disable",
+    status_code=200,
+    tags=["earning rules"],
+    summary="停用积分规则 / switch an earning rule off",
+    description="即刻停用;用 PUT 可再启用。From now on; PUT switches it on again. "
+    "Scope: rules:write. Errors: earning_rule_not_found.",
+    responses={200: _RULE},
+)
+async def disable_rule(request: Req, rule_id: RuleId, key: Key) -> Response[bytes]:
+    principal = caller(request, "rules:write")
+    number = parse_id(rule_id, "rule_id")
+
+    async def produce(conn: Any) -> schemas.RuleOut:
+        told = await service.disable_rule(conn, principal.merchant_id, number, actor=_actor(principal), now=utc_now())
+        return schemas.rule_out(told, await load_stores(conn, principal.merchant_id))
+
+    return await run_write(request, principal, produce)
+
+
+@get(
+    "/v1/members/{member_id:str}/points",
+    tags=["points"],
+    summary="会员的积分与成长值 / a member's points and growth value",
+    description="可用、欠、将到期。Available, owed, expiring soon. Scope: points:read. Errors: member_not_found.",
+)
+async def read_balance(request: Req, member_id: MemberId) -> schemas.BalancesOut:
+    principal = caller(request, "points:read")
+    number = parse_id(member_id, "member_id")
+    async with database(request).reader(principal.merchant_id) as conn:
+        held = await service.balance(conn, principal.merchant_id, number, utc_now())
+    return schemas.BalancesOut(str(number), held[Unit.POINTS], held[Unit.GROWTH])
+
+
+@get(
+    "/v1/members/{member_id:str}/points/lots",
+    tags=["points"],
+    summary="积分批次 / lots, earliest expiry first",
+    description="Scope: points:read. Errors: member_not_found.",
+)
+async def read_lots(
+    request: Req, member_id: MemberId, unit: schemas.UnitName = "points", include_closed: bool = False
+) -> schemas.LotPage:
+    principal = caller(request, "points:read")
+    number = parse_id(member_id, "member_id")
+    async with database(request).reader(principal.merchant_id) as conn:
+        found = await service.lots(
+            conn, principal.merchant_id, number, schemas.UNITS[unit], include_closed=include_closed
+        )
+    return schemas.LotPage([schemas.lot_out(lot) for lot in found])
+
+
+@get(
+    "/v1/members/{member_id:str}/points/history",
+    tags=["points"],
+    summary="积分流水 / history, newest first",
+    description="Scope: points:read. Errors: member_not_found.",
+)
+async def read_history(
+    request: Req,
+    member_id: MemberId,
+    unit: schemas.UnitName = "points",
+    limit: Limit = 50,
+    cursor: Cursor = None,
+) -> schemas.HistoryPage:
+    principal = caller(request, "points:read")
+    number = parse_id(member_id, "member_id")
+    async with database(request).reader(principal.merchant_id) as conn:
+        found = await service.history(
+            conn,
+            principal.merchant_id,
+            number,
+            schemas.UNITS[unit],
+            before_seq=cursor_id(cursor),
+            limit=limit + 1,
+        )
+    items = [schemas.history_out(item) for item in found[:limit]]
+    return schemas.HistoryPage(items, items[-1].seq if len(found) > limit else None)
+
+
+@post(
+    "/v1/members/{member_id:str}/points/adjustments",
+    status_code=201,
+    tags=["points"],
+    summary="调整积分或成长值 / adjust by hand",
+    description="须写明原因,不会扣成负数。A reason is needed; never below zero. Scope: points:write. "
+    "Errors: insufficient_balance, member_not_found, member_erased, adjustment_is_zero, invalid_input.",
+    responses={201: _ADJUSTED},
+)
+async def adjust(
+    request: Req,
+    member_id: MemberId,
+    data: Annotated[schemas.AdjustmentIn, Body(examples=schemas.ADJUSTMENT_EXAMPLES)],
+    key: Key,
+) -> Response[bytes]:
+    principal = caller(request, "points:write")
+    name, fingerprint = await write_key(request)
+    number = parse_id(member_id, "member_id")
+    command = AdjustPoints(
+        cell_of_entity(principal.merchant_id, number),
+        number,
+        schemas.UNITS[data.unit],
+        data.amount,
+        reason=data.reason,
+        actor=_actor(principal),
+        expires_at=data.expires_at,
+        key=name,
+        fingerprint=fingerprint,
+    )
+    return await run_command(request, command)
+
+
+routes: list[Any] = [
+    list_rules,
+    create_rule,
+    read_rule,
+    change_rule,
+    disable_rule,
+    read_balance,
+    read_lots,
+    read_history,
+    adjust,
+]

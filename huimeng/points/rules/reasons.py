@@ -1,0 +1,130 @@
+"""Why a rule gave what it gave, or nothing: stable codes, and words that a cashier can read out."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any
+
+import msgspec
+
+from huimeng.kernel.errors import Lang
+from huimeng.kernel.money import format_fen
+from huimeng.ledger.rules import Unit
+from huimeng.points.rules.definition import Rule
+
+
+class Words(msgspec.Struct, frozen=True):
+    zh: str
+    en: str
+
+
+_TEXTS: dict[str, Words] = {
+    "applied": Words(
+        "计分金额 {eligible} 元,每元 {rate} {unit},得 {amount} {unit}",
+        "{eligible} yuan count at {rate} a yuan: {amount} {unit}",
+    ),
+    "applied_multiplier": Words(
+        "基础 {base} {unit} 的 {multiplier} 倍,多得 {amount} {unit}",
+        "{multiplier} times the base of {base} {unit}: {amount} {unit} more",
+    ),
+    "capped_by_order": Words(
+        "应得 {uncapped} {unit},每单上限 {cap_per_order},得 {amount} {unit}",
+        "{uncapped} {unit}, at most {cap_per_order} an order: {amount} {unit}",
+    ),
+    "capped_by_day": Words(
+        "应得 {uncapped} {unit},每日上限 {cap_per_day},今日还可得 {amount} {unit}",
+        "{uncapped} {unit}, at most {cap_per_day} a day, so {amount} {unit} are left for today",
+    ),
+    "capped_by_month": Words(
+        "应得 {uncapped} {unit},每月上限 {cap_per_month},本月还可得 {amount} {unit}",
+        "{uncapped} {unit}, at most {cap_per_month} a month, so {amount} {unit} are left for this month",
+    ),
+    "not_in_force": Words("规则在下单时未生效或已结束", "The rule was not in force at the time of the order"),
+    "disabled": Words("规则已停用", "The rule is switched off"),
+    "other_store": Words("不适用于本门店", "Not for this store"),
+    "other_region": Words("不适用于本区域", "Not for this region"),
+    "other_goods": Words("没有适用的商品", "None of the goods are covered by the rule"),
+    "other_weekday": Words("仅限{weekdays}", "Only on {weekdays}"),
+    "outside_dates": Words("活动日期为 {date_from} 至 {date_to}", "Only from {date_from} to {date_to}"),
+    "not_first_order": Words("仅限首单", "Only for a member's first order"),
+    "below_minimum": Words("计分金额 {eligible} 元,未满 {minimum} 元", "{eligible} yuan count, {minimum} are needed"),
+    "covered_by_rule": Words(
+        "这些商品已按优先的规则“{by_name}”计算", 'These goods earn by "{by_name}", which comes first'
+    ),
+    "tender_not_counted": Words("所用支付方式不计 {unit}", "The way of payment earns no {unit}"),
+    "no_member": Words("没有会员,不计 {unit}", "No member, so no {unit}"),
+    "nothing_to_earn": Words("计分金额不足以得到 {unit}", "Too little counts to earn {unit}"),
+}
+CODES: tuple[str, ...] = tuple(code for code in _TEXTS if code != "applied_multiplier")
+
+_UNITS = {Unit.POINTS: Words("积分", "points"), Unit.GROWTH: Words("成长值", "growth")}
+_DAYS_ZH = "一二三四五六日"
+_DAYS_EN = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
+
+
+class Reason(msgspec.Struct, frozen=True):
+    """One rule's part in a bill; fields are the numbers that its words are filled with."""
+
+    rule_id: int
+    version: int
+    name: str
+    unit: int
+    code: str
+    amount: int
+    fields: dict[str, Any]
+
+    @classmethod
+    def of(cls, rule: Rule, code: str, fields: dict[str, Any]) -> Reason:
+        told = {name: value for name, value in fields.items() if name != "amount"}
+        told |= _told(rule, code)
+        return cls(rule.rule_id, rule.version, rule.name, rule.unit, code, fields["amount"], told)
+
+    def text(self, lang: Lang = "zh") -> str:
+        code = "applied_multiplier" if self.code == "applied" and "multiplier" in self.fields else self.code
+        words, unit = _TEXTS[code], _UNITS[self.unit]
+        fields = self.fields
+        shown = {
+            **fields,
+            "amount": self.amount,
+            "unit": unit.zh if lang == "zh" else unit.en,
+            "eligible": format_fen(fields.get("eligible_fen", 0)),
+            "minimum": format_fen(fields.get("minimum_fen", 0)),
+            "weekdays": _weekdays(fields.get("weekdays", ()), lang),
+        }
+        if code == "outside_dates":
+            open_end = "不限" if lang == "zh" else "any day"
+            shown |= {name: fields[name] or open_end for name in ("date_from", "date_to")}
+        return (words.zh if lang == "zh" else words.en).format(**shown)
+
+
+def _told(rule: Rule, code: str) -> dict[str, Any]:
+    """What of the rule itself belongs to the reason."""
+    if code == "applied":
+        if rule.kind == "rate":
+            return {"rate": decimal_text(rule.rate_e4)}
+        return {"multiplier": decimal_text(rule.multiplier_bps)}
+    if code.startswith("capped_by_"):
+        cap = "cap_per_" + code.removeprefix("capped_by_")
+        return {cap: getattr(rule, cap)}
+    if code == "below_minimum":
+        return {"minimum_fen": rule.minimum_fen}
+    if code == "other_weekday":
+        return {"weekdays": sorted(rule.weekdays)}
+    if code == "outside_dates":
+        return {
+            "date_from": rule.date_from.isoformat() if rule.date_from else None,
+            "date_to": rule.date_to.isoformat() if rule.date_to else None,
+        }
+    return {}
+
+
+def decimal_text(scaled: int) -> str:
+    """A number kept x 10^4 as the shortest decimal: 15000 -> "1.5"."""
+    text = f"{Decimal(scaled).scaleb(-4):f}"
+    return text.rstrip("0").rstrip(".") if "." in text else text
+
+
+def _weekdays(days: list[int] | tuple[int, ...], lang: Lang) -> str:
+    if lang == "zh":
+        return "、".join("周" + _DAYS_ZH[day - 1] for day in days)
+    return ", ".join(_DAYS_EN[day - 1] for day in days)

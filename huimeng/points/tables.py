@@ -1,0 +1,77 @@
+"""Tables of points: rules in all their versions, counters of caps, adjustments."""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    CheckConstraint,
+    Column,
+    DateTime,
+    Index,
+    Integer,
+    PrimaryKeyConstraint,
+    SmallInteger,
+    Text,
+)
+from sqlalchemy.dialects.postgresql import JSONB
+
+from huimeng.infra.schema import tenant_table
+
+earning_rule_version = tenant_table(
+    "earning_rule_version",
+    Column("merchant_id", BigInteger, nullable=False),
+    Column("rule_id", BigInteger, nullable=False),
+    Column("version", Integer, nullable=False),
+    Column("name", Text, nullable=False),
+    Column("definition", JSONB, nullable=False, comment="huimeng.points.rules.Definition"),
+    Column("effective_from", DateTime(timezone=True), nullable=False),
+    Column("effective_until", DateTime(timezone=True)),
+    Column("enabled", Boolean, nullable=False),
+    Column("created_at", DateTime(timezone=True), nullable=False),
+    Column("created_by", Text, nullable=False),
+    PrimaryKeyConstraint("merchant_id", "rule_id", "version"),
+    append_only=True,
+)
+
+earn_cap = tenant_table(
+    "earn_cap",
+    Column("cell_id", BigInteger, nullable=False),
+    Column("member_id", BigInteger, nullable=False),
+    Column("rule_id", BigInteger, nullable=False),
+    Column("period", Text, nullable=False, comment="business day d2017-01-01 or month m2017-01"),
+    Column("amount", BigInteger, nullable=False),
+    PrimaryKeyConstraint("cell_id", "member_id", "rule_id", "period"),
+    CheckConstraint("amount >= 0", name="not_negative"),
+    hot=True,
+)
+
+adjustment = tenant_table(
+    "adjustment",
+    Column("cell_id", BigInteger, nullable=False),
+    Column("adjustment_id", BigInteger, nullable=False),
+    Column("member_id", BigInteger, nullable=False),
+    Column("unit", SmallInteger, nullable=False),
+    Column("amount", BigInteger, nullable=False),
+    Column(
+        "opening",
+        Boolean,
+        nullable=False,
+        comment="brought along from another system, once a member and unit",
+    ),
+    Column("expires_at", DateTime(timezone=True)),
+    Column("reason", Text, nullable=False),
+    Column("actor", Text, nullable=False, comment="key:<api key id>, or what else did it"),
+    Column("created_at", DateTime(timezone=True), nullable=False),
+    PrimaryKeyConstraint("cell_id", "adjustment_id"),
+    CheckConstraint("amount <> 0", name="moves"),
+    append_only=True,
+)
+Index(
+    "adjustment_opening_key",
+    adjustment.c.cell_id,
+    adjustment.c.member_id,
+    adjustment.c.unit,
+    unique=True,
+    postgresql_where="opening",
+)

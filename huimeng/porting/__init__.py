@@ -1,0 +1,1 @@
+"""Porting: members and orders of other systems in by file, and out again."""

@@ -1,0 +1,94 @@
+"""Columns are found by their header's name, Chinese or English, whatever their order."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Mapping, Sequence
+
+import msgspec
+
+from huimeng.porting.errors import DuplicateColumn, EmptyFile, MissingColumns
+
+# field: names it is known by; the first is shown in messages. Compared without case, spaces, units and punctuation.
+ORDER_COLUMNS: Mapping[str, Sequence[str]] = {
+    "order_no": ("order_no", "订单号", "订单编号", "单号", "小票号", "流水号"),
+    "line_no": ("line_no", "子订单号", "行号", "子订单编号", "line_id"),
+    "ordered_at": ("ordered_at", "下单时间", "订单时间", "交易时间", "消费时间"),
+    "store": ("store", "门店", "门店编码", "门店名称", "店铺", "store_code"),
+    "member": ("member", "会员", "会员编号", "会员号", "会员手机号", "会员卡号", "member_id", "external_id"),
+    "sku": ("sku", "商品编码", "商品编号", "货号", "规格编码"),
+    "product": ("product", "商品名称", "商品", "品名", "product_name"),
+    "category": ("category", "分类", "商品分类", "品类", "类别"),
+    "quantity": ("quantity", "数量", "件数", "qty"),
+    "list_amount": ("list_amount", "原价金额", "应收金额", "标价金额"),
+    "paid_amount": ("paid_amount", "实付金额", "实收金额", "支付金额"),
+    "tender": ("tender", "支付方式", "付款方式", "收款方式"),
+    "status": ("status", "状态", "订单状态"),
+}
+ORDER_REQUIRED = ("order_no", "ordered_at", "store", "paid_amount")
+
+MEMBER_COLUMNS: Mapping[str, Sequence[str]] = {
+    "external_id": ("external_id", "会员编号", "会员号", "会员id", "member_id"),
+    "name": ("name", "姓名", "会员姓名", "名字"),
+    "phone": ("phone", "手机号", "手机", "手机号码", "电话", "mobile"),
+    "card_no": ("card_no", "卡号", "会员卡号", "card"),
+    "birthday": ("birthday", "生日", "出生日期"),
+    "registered_at": ("registered_at", "注册时间", "入会时间", "注册日期"),
+    "join_source": ("join_source", "来源", "注册来源", "入会来源"),
+    "points": ("points", "积分", "积分余额", "剩余积分"),
+    "points_expires_at": ("points_expires_at", "积分有效期", "积分到期", "积分到期日"),
+    "growth": ("growth", "成长值"),
+    "tags": ("tags", "标签"),
+    "consent_at": ("consent_at", "授权时间", "同意时间"),
+}
+
+# A unit in brackets: 实付金额(元).
+_UNIT = re.compile(r"[(\[【].*?[)\]】]")
+_FILLING = re.compile(r"[\s_\-*::]+")
+
+
+class Header(msgspec.Struct, frozen=True):
+    """Where the known columns are: field -> index; names as the file writes them; unknown ones are ignored."""
+
+    places: dict[str, int]
+    names: tuple[str, ...]
+    unknown: tuple[str, ...]
+
+    @property
+    def width(self) -> int:
+        return len(self.names)
+
+    def name_of(self, field: str) -> str:
+        place = self.places.get(field)
+        return field if place is None else self.names[place]
+
+
+def match_header(
+    cells: Sequence[str], columns: Mapping[str, Sequence[str]], required: Sequence[str] = ()
+) -> Header:
+    """EmptyFile without a header, MissingColumns and DuplicateColumn when a field is in no column or in two."""
+    if not any(cell.strip() for cell in cells):
+        raise EmptyFile()
+    fields = {_plain(name): field for field, names in columns.items() for name in names}
+    places: dict[str, int] = {}
+    unknown: list[str] = []
+    for place, cell in enumerate(cells):
+        field = fields.get(_plain(cell))
+        if field is None:
+            if cell.strip():
+                unknown.append(cell.strip()[:60])
+        elif field in places:
+            raise DuplicateColumn(first=cells[places[field]].strip()[:60], second=cell.strip()[:60])
+        else:
+            places[field] = place
+    missing = [f"{columns[field][0]}/{columns[field][1]}" for field in required if field not in places]
+    if missing:
+        found = ", ".join(cell.strip()[:30] for cell in cells if cell.strip())
+        raise MissingColumns(missing=", ".join(missing), found=found[:400])
+    return Header(places, tuple(cell.strip()[:60] for cell in cells), tuple(unknown))
+
+
+def _plain(name: str) -> str:
+    text = unicodedata.normalize("NFKC", name).lower()
+    return _FILLING.sub("", _UNIT.sub("", text))

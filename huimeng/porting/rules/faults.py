@@ -1,0 +1,110 @@
+"""What can be wrong with a row, in stable codes and in words that a shopkeeper can act on."""
+
+from __future__ import annotations
+
+import re
+
+import msgspec
+
+# code: (zh, en); {note} is what the fault itself adds.
+REASONS: dict[str, tuple[str, str]] = {
+    "bad_encoding": ("这一行不是有效的 {note} 文字", "this row is not valid {note} text"),
+    "bad_csv": ("这一行不是有效的 CSV:引号没有配对", "this row is not valid CSV: a quote is not closed or misplaced"),
+    "cell_too_long": ("单元格超过 {note} 个字符", "a cell is longer than {note} characters"),
+    "too_few_cells": ("这一行的列数少于表头:{note}", "the row has fewer cells than the header: {note}"),
+    "too_many_cells": ("这一行的列数多于表头:{note}", "the row has more cells than the header: {note}"),
+    "bad_characters": ("含有控制字符或无效字符", "holds control characters or invalid characters"),
+    "required": ("不能为空", "must not be empty"),
+    "bad_time": ("不是有效的日期时间,应如 2025-03-01 18:30:00", "is not a date and time such as 2025-03-01 18:30:00"),
+    "bad_date": ("不是有效的日期,应如 2025-03-01", "is not a date such as 2025-03-01"),
+    "time_out_of_range": ("时间早于 1990 年或晚于明天", "the time is before 1990 or after tomorrow"),
+    "bad_amount": ("不是金额:应为元,最多两位小数", "is not an amount in yuan with at most 2 decimals"),
+    "amount_out_of_range": ("金额超出范围", "the amount is out of range"),
+    "bad_quantity": ("不是数量:最多四位小数", "is not a quantity with at most 4 decimals"),
+    "quantity_out_of_range": ("数量超出范围", "the quantity is out of range"),
+    "bad_points": ("不是整数", "is not a whole number"),
+    "points_out_of_range": ("数值超出范围", "the number is out of range"),
+    "not_valid": ("填写有误:{note}", "is not valid: {note}"),
+    "unknown_status": ("不认识的订单状态", "is not a known order status"),
+    "unknown_store": ("没有这家门店,可先建立门店或使用 --create-stores", "no such store; create it or use --create-stores"),
+    "ambiguous_store": ("有多家门店叫这个名称,请改用门店编码", "several stores have this name; use the store code"),
+    "unknown_member": (
+        "没有这位会员,请先导入会员或使用 --unknown-member",
+        "no such member; import the members first or use --unknown-member",
+    ),
+    "order_incomplete": (
+        "第 {note} 行有误,同一订单的其余行未导入",
+        "line {note} of the same order is bad, so the order was not imported",
+    ),
+    "members_differ": ("同一订单的各行会员不同:{note}", "the lines of one order name different members: {note}"),
+    "statuses_differ": ("同一订单的各行状态不同:{note}", "the lines of one order have different statuses: {note}"),
+    "line_repeated": (
+        "同一订单中子订单号重复而内容不同:{note}",
+        "a line number comes twice in one order with different content: {note}",
+    ),
+    "too_many_lines": ("一张订单超过 {note} 行", "one order has more than {note} lines"),
+    "conflict": ("与已导入的不同,未改动:{note}", "differs from what was imported before, nothing changed: {note}"),
+    "refused": ("未能导入:{note}", "could not be imported: {note}"),
+    "no_identity": (
+        "会员编号、手机号、卡号至少填一项",
+        "at least one of member id, phone and card number is needed",
+    ),
+    "growth_differs": ("同一会员的各行成长值不同", "the rows of one member have different growth"),
+}
+
+SHOWN_CHARACTERS = 60
+_UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
+# Spreadsheets run a cell that begins with one of these.
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+
+
+class CellFault(Exception):
+    """A cell that can't be taken; the row's reader knows which line and column it is in."""
+
+    def __init__(self, code: str, note: str = "") -> None:
+        super().__init__(code)
+        self.code = code
+        self.note = note
+
+
+class RowFault(msgspec.Struct, frozen=True):
+    """A row of the error file. line is the physical line in the input, 0 when it is not known."""
+
+    line: int
+    code: str
+    column: str = ""
+    value: str = ""
+    note: str = ""
+    business_day: str = ""
+    order_no: str = ""
+
+    def reason(self, lang: str) -> str:
+        zh, en = REASONS[self.code]
+        return (zh if lang == "zh" else en).replace("{note}", self.note)
+
+
+FAULT_HEADER = ("line", "column", "value", "code", "reason_zh", "reason_en", "business_day", "order_no")
+
+
+def fault_cells(fault: RowFault) -> tuple[str, ...]:
+    """The cells of the error file's row, safe to open in a spreadsheet."""
+    texts = (
+        fault.column,
+        fault.value,
+        fault.code,
+        fault.reason("zh"),
+        fault.reason("en"),
+        fault.business_day,
+        fault.order_no,
+    )
+    return (str(fault.line or ""), *map(_harmless, texts))
+
+
+def _harmless(text: str) -> str:
+    text = _UNPRINTABLE.sub("\N{REPLACEMENT CHARACTER}", shown(text, 400))
+    return "'" + text if text.startswith(_FORMULA) else text
+
+
+def shown(text: str, limit: int = SHOWN_CHARACTERS) -> str:
+    """A value shortened for a message."""
+    return text if len(text) <= limit else text[:limit] + "…"

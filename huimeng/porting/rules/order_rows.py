@@ -1,0 +1,337 @@
+"""First pass over an orders file: rows to runs, a run being neighbouring rows of one order.
+
+A run is a plain tuple, because marshal writes those fastest:
+(store, order_no, ordered_at in microseconds, member, status, tender, first line, lines); store is an id, or the code of
+a store that is still to be created. A line is ((sku, product, category), quantity, list_fen, paid_fen, line id).
+lines None says that a row of this order is bad, so that the order must not be imported.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from datetime import UTC, datetime, timedelta
+from operator import itemgetter
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from huimeng.kernel.times import business_day, zone
+from huimeng.order.rules import LINES_MAX
+from huimeng.porting.rules import cells, words
+from huimeng.porting.rules.cells import Memo
+from huimeng.porting.rules.columns import Header
+from huimeng.porting.rules.faults import CellFault, RowFault, shown
+
+if TYPE_CHECKING:
+    # csv.reader is a function; its result's class has no public name at run time.
+    from _csv import Reader
+
+Goods = tuple[str, str, str]
+Line = tuple[Goods, str, int, int, str]
+StoreKey = int | str
+Run = tuple[StoreKey, str, int, str, str, str, int, list[Line] | None]
+
+ORDER_NO_CHARACTERS = 64
+CODE_CHARACTERS = 64
+NAME_CHARACTERS = 200
+CATEGORY_CHARACTERS = 100
+
+_GOODS_KNOWN = 131_072
+_QUARTER = 15 * 60 * 1_000_000
+
+_HEAD = ("order_no", "ordered_at", "store", "member", "tender", "status")
+_BODY = ("sku", "product", "category", "quantity", "list_amount", "paid_amount", "line_no")
+_HeadCells = tuple[str, str, str, str, str, str]
+
+
+class StorePlace(msgspec.Struct, frozen=True):
+    """store_id None: to be created under this code."""
+
+    store_id: int | None
+    code: str
+    timezone: str
+    day_cut_minutes: int = 0
+
+
+class ReadSettings(msgspec.Struct, frozen=True):
+    """stores by code and by name; None for a name that several stores have. timezone and day cut are the merchant's,
+    for stores to be created; source_timezone None: times without a zone are in each store's own."""
+
+    stores: dict[str, StorePlace | None]
+    timezone: str
+    latest: datetime
+    day_cut_minutes: int = 0
+    source_timezone: str | None = None
+    create_stores: bool = False
+    only_store: str | None = None
+
+
+class OrderRows:
+    """Takes the rows of the file in order; hands runs to sink(day ordinal, run) and faults to report(fault)."""
+
+    def __init__(
+        self,
+        header: Header,
+        settings: ReadSettings,
+        sink: Callable[[int, Run], None],
+        report: Callable[[RowFault], None],
+    ) -> None:
+        self.rows = 0
+        self.bad_rows = 0
+        self.new_stores: set[str] = set()
+        self._header = header
+        self._settings = settings
+        self._sink = sink
+        self._report = report
+        self._head: _HeadCells | None = None
+        self._day = 0
+        self._lines: list[Line] = []
+        # Bad rows since the last good one whose order is not known for sure, and the cells that came before them.
+        self._orphans: list[tuple[str | None, int]] = []
+        self._before: _HeadCells | None = None
+        self._last: Run | None = None
+        self._stores = Memo(self._store)
+        self._times: dict[str, Memo[int]] = {}
+        self._days: dict[tuple[str, int], dict[int, int]] = {}
+        self._members = Memo(lambda cell: cells.code(cell, CODE_CHARACTERS), 131_072)
+        self._statuses = Memo(words.status, 256)
+        self._tenders = Memo(words.tender, 256)
+        self._amounts = Memo(cells.money)
+        self._listings = Memo(lambda cell: cells.money(cell) if cell.strip() else None)
+        self._quantities = Memo(cells.quantity)
+        # By sku, else by name: the three cells as written, and what they mean.
+        self._goods: dict[str, tuple[str, str, str, Goods]] = {}
+
+    def take(self, reader: Reader, before: int) -> int:
+        """Reads to the end of a block whose first line is line before + 1; returns the lines of complete rows.
+
+        csv.Error passes through: then `reached` says how many lines of the block belong to complete rows.
+        """
+        header = self._header
+        width = header.width
+        places = [header.places.get(field, width) for field in _HEAD]
+        head_of: Callable[[list[str]], _HeadCells] = itemgetter(*places)
+        body_of = itemgetter(*(header.places.get(field, width) for field in _BODY))
+        # A column that the file lacks is read from an empty cell behind the last one.
+        lacking = len(header.places) < len(_HEAD) + len(_BODY)
+        quantities, amounts, listings, goods_of = self._quantities, self._amounts, self._listings, self._goods.get
+        if len(self._lines) > LINES_MAX:
+            # Too many for one order: they are handed over, and refused when the order is put together.
+            self._close()
+        head, add, end, rows = self._head, self._lines.append, 0, 0
+        try:
+            for row in reader:
+                start, end = end, reader.line_num
+                if len(row) != width and not self._squared(row, before + start + 1):
+                    head = None
+                    continue
+                if lacking:
+                    row.append("")
+                rows += 1
+                cells_of_head = head_of(row)
+                if cells_of_head != head:
+                    head = cells_of_head if self._open(row, cells_of_head, before + start + 1) else None
+                    if head is None:
+                        continue
+                    add = self._lines.append
+                sku, product, category, count, listed, paid, key = body_of(row)
+                try:
+                    fen = amounts[paid]
+                    list_fen = listings[listed]
+                    known = goods_of(sku or product)
+                    if known is None or known[1] != product or known[2] != category or known[0] != sku:
+                        known = self._learn(sku, product, category)
+                    add(
+                        (
+                            known[3],
+                            quantities[count],
+                            fen if list_fen is None else list_fen,
+                            fen,
+                            cells.code(key, CODE_CHARACTERS) if key else "",
+                        )
+                    )
+                except CellFault:
+                    self._bad_line(row, before + start + 1)
+        finally:
+            self._head = head
+            self.rows += rows
+            self.reached = end
+        return end
+
+    reached = 0
+
+    def lost(self, line: int, fault: RowFault) -> None:
+        """A row that could not be read at all."""
+        self.rows += 1
+        self.bad_rows += 1
+        self._report(fault)
+        self._orphan(None, line)
+
+    def finish(self) -> None:
+        self._close()
+
+    # Heads.
+
+    def _open(self, row: list[str], head: _HeadCells, line: int) -> bool:
+        """Begins a run; False when the row's head can't be taken."""
+        previous = self._last
+        self._close()
+        try:
+            order_no = cells.required_code(head[0], ORDER_NO_CHARACTERS)
+            place = self._stores[head[2]]
+            at = self._time(head[1], place)
+            member, tender, status = self._members[head[3]], self._tenders[head[4]], self._statuses[head[5]]
+        except CellFault:
+            self._bad_head(row, head, line)
+            return False
+        store: StoreKey = place.code if place.store_id is None else place.store_id
+        if place.store_id is None:
+            self.new_stores.add(place.code)
+        self._day = self._business_day(at, place)
+        self._lines = []
+        self._last = (store, order_no, at, member, status, tender, line, self._lines)
+        if self._orphans:
+            self._adopt(head, previous)
+        self._before = head
+        return True
+
+    def _close(self) -> None:
+        if self._last is not None and self._lines:
+            self._sink(self._day, self._last)
+            self._lines = []
+        self._head = None
+
+    def _business_day(self, at: int, place: StorePlace) -> int:
+        """The day's ordinal. Since 1990 every zone's clock differs from UTC by whole quarters of an hour."""
+        quarter = at // _QUARTER
+        days = self._days.setdefault((place.timezone, place.day_cut_minutes), {})
+        day = days.get(quarter)
+        if day is None:
+            day = business_day(cells.from_microseconds(at), place.timezone, place.day_cut_minutes).toordinal()
+            if place.day_cut_minutes % 15 == 0:
+                days[quarter] = day
+        return day
+
+    def _learn(self, sku: str, product: str, category: str) -> tuple[str, str, str, Goods]:
+        goods = (
+            cells.code(sku, CODE_CHARACTERS),
+            cells.text(product, NAME_CHARACTERS),
+            cells.text(category, CATEGORY_CHARACTERS),
+        )
+        if len(self._goods) >= _GOODS_KNOWN:
+            self._goods.clear()
+        known = self._goods[sku or product] = (sku, product, category, goods)
+        return known
+
+    def _time(self, cell: str, place: StorePlace) -> int:
+        name = self._settings.source_timezone or place.timezone
+        memo = self._times.get(name)
+        if memo is None:
+            source, latest = zone(name), self._settings.latest
+            memo = self._times[name] = Memo(lambda text: cells.microseconds(cells.moment(text, source, latest)))
+        return memo[cell]
+
+    def _store(self, cell: str) -> StorePlace:
+        settings = self._settings
+        code = cells.code(cell, CODE_CHARACTERS)
+        if not code:
+            if settings.only_store is None:
+                raise CellFault("required")
+            code = settings.only_store
+        if code in settings.stores:
+            place = settings.stores[code]
+            if place is None:
+                raise CellFault("ambiguous_store")
+            return place
+        if not settings.create_stores:
+            raise CellFault("unknown_store")
+        return StorePlace(None, code, settings.timezone, settings.day_cut_minutes)
+
+    # Faults.
+
+    def _squared(self, row: list[str], line: int) -> bool:
+        """Whether a row of another width than the header can be read all the same: cut of empty cells behind it."""
+        width = self._header.width
+        if not row or not any(row):
+            # A blank line between rows is no row.
+            return False
+        if len(row) > width and not any(cell.strip() for cell in row[width:]):
+            del row[width:]
+            return True
+        self.rows += 1
+        self.bad_rows += 1
+        code = "too_many_cells" if len(row) > width else "too_few_cells"
+        self._report(RowFault(line, code, value=shown(row[0]), note=f"{len(row)} / {width}"))
+        place = self._header.places["order_no"]
+        self._orphan(row[place] if place < len(row) else None, line)
+        return False
+
+    def _bad_head(self, row: list[str], head: _HeadCells, line: int) -> None:
+        self.bad_rows += 1
+        for fault in self._faults(row, line):
+            self._report(fault)
+        self._orphan(head[0], line)
+
+    def _bad_line(self, row: list[str], line: int) -> None:
+        """The head is good, so the order is known and must not be imported in part."""
+        self.bad_rows += 1
+        assert self._last is not None
+        for fault in self._faults(row, line):
+            self._report(msgspec.structs.replace(fault, order_no=self._last[1]))
+        self._sink(self._day, _taint(self._last, line))
+
+    def _orphan(self, order_cell: str | None, line: int) -> None:
+        """A bad row whose order is only guessed by its neighbours: the same order number, or rows on both sides."""
+        last = self._last
+        if last is not None and self._before is not None and order_cell == self._before[0]:
+            self._sink(self._day, _taint(last, line))
+        self._close()
+        if len(self._orphans) < 1000:
+            self._orphans.append((order_cell, line))
+
+    def _adopt(self, head: _HeadCells, previous: Run | None) -> None:
+        assert self._last is not None
+        for order_cell, line in self._orphans:
+            between = order_cell is None and previous is not None and head == self._before
+            if between or order_cell == head[0]:
+                self._sink(self._day, _taint(self._last, line))
+        self._orphans.clear()
+
+    def _faults(self, row: list[str], line: int) -> Iterable[RowFault]:
+        """Every bad cell of the row."""
+        parsers: Mapping[str, Callable[[str], object]] = {
+            "order_no": lambda cell: cells.required_code(cell, ORDER_NO_CHARACTERS),
+            "store": self._store,
+            "member": lambda cell: cells.code(cell, CODE_CHARACTERS),
+            "tender": words.tender,
+            "status": words.status,
+            "sku": lambda cell: cells.code(cell, CODE_CHARACTERS),
+            "product": lambda cell: cells.text(cell, NAME_CHARACTERS),
+            "category": lambda cell: cells.text(cell, CATEGORY_CHARACTERS),
+            "quantity": cells.quantity,
+            "list_amount": lambda cell: cells.money(cell) if cell.strip() else None,
+            "paid_amount": cells.money,
+            "line_no": lambda cell: cells.code(cell, CODE_CHARACTERS),
+            "ordered_at": self._time_alone,
+        }
+        for field, place in sorted(self._header.places.items(), key=itemgetter(1)):
+            try:
+                parsers[field](row[place])
+            except CellFault as fault:
+                column = self._header.name_of(field)
+                yield RowFault(line, fault.code, column, shown(row[place]), fault.note)
+
+    def _time_alone(self, cell: str) -> datetime:
+        """The time of a row whose store may be unknown."""
+        source = zone(self._settings.source_timezone or self._settings.timezone)
+        return cells.moment(cell, source, self._settings.latest)
+
+
+def _taint(run: Run, line: int) -> Run:
+    return (*run[:6], line, None)
+
+
+def settings_latest(now: datetime) -> datetime:
+    """Clocks of tills run ahead a little, and a date without a zone may be tomorrow's somewhere."""
+    return now.astimezone(UTC) + timedelta(days=1)
+

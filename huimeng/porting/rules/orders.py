@@ -1,0 +1,179 @@
+"""Second pass: runs of a business day to orders, whatever the order of the rows in the file; and what differs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import date
+
+import msgspec
+
+from huimeng.kernel.money import format_fen
+from huimeng.order.rules import LINES_MAX, STATUS_NAMES, LineInput, Order, OrderInput, TenderInput
+from huimeng.porting.rules.cells import from_microseconds
+from huimeng.porting.rules.faults import RowFault, shown
+from huimeng.porting.rules.order_rows import Line, Run, StoreKey
+
+
+class Draft(msgspec.Struct, frozen=True):
+    """An order put together; store and member are still what the file says. first_line is its first row in the file."""
+
+    store: StoreKey
+    order_no: str
+    at: int
+    member: str
+    status: str
+    lines: Sequence[Line]
+    tenders: Sequence[tuple[str, int]]
+    first_line: int
+
+
+def assemble(runs: Iterable[Run]) -> Iterator[Draft | RowFault]:
+    """The orders of a day by time; an order that isn't whole or contradicts itself is a fault."""
+    groups: dict[tuple[StoreKey, str], list[Run]] = {}
+    for run in runs:
+        groups.setdefault((run[0], run[1]), []).append(run)
+    # Earlier orders earn first; the rest only makes the result the same for every order of the rows.
+    for _, _, _, group in sorted(
+        (min(run[2] for run in group), str(store), order_no, group) for (store, order_no), group in groups.items()
+    ):
+        yield _draft(group)
+
+
+def _draft(runs: Sequence[Run]) -> Draft | RowFault:
+    first = runs[0]
+    if len(runs) > 1:
+        fault = _contradiction(runs)
+        if fault is not None:
+            return fault
+    elif first[7] is None:
+        return _fault(runs, "order_incomplete", str(first[6]))
+    lines: list[Line] = []
+    tenders: dict[str, int] = {}
+    keyed = False
+    for run in runs:
+        for line in run[7] or ():
+            if line[4]:
+                keyed = True
+        if len(lines) + len(run[7] or ()) > 2 * LINES_MAX:
+            return _fault(runs, "too_many_lines", str(LINES_MAX))
+        lines += run[7] or ()
+    if keyed:
+        repeated = _without_repeats(runs)
+        if isinstance(repeated, str):
+            return _fault(runs, "line_repeated", repeated)
+        runs = repeated
+        lines = [line for run in runs for line in run[7] or ()]
+    if len(lines) > LINES_MAX:
+        return _fault(runs, "too_many_lines", str(LINES_MAX))
+    for run in runs:
+        kind = run[5] or "other"
+        tenders[kind] = tenders.get(kind, 0) + sum(line[3] for line in run[7] or ())
+    # Sorted, the lines have the same numbers however the file was sorted: by their id, else by content.
+    lines.sort(key=_by_key if keyed else None)
+    return Draft(
+        first[0],
+        first[1],
+        min(run[2] for run in runs),
+        max(run[3] for run in runs),
+        first[4] if len(runs) == 1 else min(run[4] for run in runs),
+        lines,
+        sorted(tenders.items()),
+        min(run[6] for run in runs),
+    )
+
+
+def _by_key(line: Line) -> tuple[int, str, Line]:
+    """Numbers in their order, without asking whether all ids are numbers."""
+    return len(line[4]), line[4], line
+
+
+def _contradiction(runs: Sequence[Run]) -> RowFault | None:
+    for run in runs:
+        if run[7] is None:
+            return _fault(runs, "order_incomplete", str(run[6]))
+    # A file may name the member in the first row of an order only.
+    members = sorted({run[3] for run in runs} - {""})
+    if len(members) > 1:
+        return _fault(runs, "members_differ", shown(", ".join(members)))
+    statuses = sorted({run[4] for run in runs})
+    if len(statuses) > 1:
+        return _fault(runs, "statuses_differ", ", ".join(statuses))
+    return None
+
+
+def _without_repeats(runs: Sequence[Run]) -> list[Run] | str:
+    """Runs in which each line id comes once; the id that comes twice with different content."""
+    seen: dict[str, tuple[Line, str]] = {}
+    kept: list[Run] = []
+    for run in runs:
+        lines: list[Line] = []
+        for line in run[7] or ():
+            key = line[4]
+            before = seen.get(key) if key else None
+            if before is None:
+                lines.append(line)
+                if key:
+                    seen[key] = (line, run[5])
+            elif before != (line, run[5]):
+                return shown(key)
+        kept.append((*run[:7], lines))
+    return kept
+
+
+def _fault(runs: Sequence[Run], code: str, note: str) -> RowFault:
+    return RowFault(min(run[6] for run in runs), code, note=note, order_no=runs[0][1])
+
+
+def order_input(draft: Draft, source: str, day: date, store_id: int, member_id: int | None) -> OrderInput:
+    return OrderInput(
+        source,
+        store_id,
+        draft.order_no,
+        day,
+        from_microseconds(draft.at),
+        member_id,
+        tuple(
+            LineInput(goods[0], goods[1], goods[2], quantity, list_fen, paid_fen, key)
+            for goods, quantity, list_fen, paid_fen, key in draft.lines
+        ),
+        tuple(TenderInput(kind, amount) for kind, amount in draft.tenders),
+    )
+
+
+def differences(kept: Order, given: OrderInput, status: str) -> str:
+    """What a row of the file says otherwise than the order that is there: 'paid 12.00 -> 13.00; lines 3 -> 4'."""
+    found: list[str] = []
+
+    def compare(name: str, ours: str, theirs: str) -> None:
+        if ours != theirs:
+            found.append(f"{name} {ours or '-'} -> {theirs or '-'}")
+
+    compare("status", STATUS_NAMES[kept.status], status)
+    compare("ordered_at", kept.ordered_at.isoformat(), given.ordered_at.isoformat())
+    compare("member", _member(kept.member_id), _member(given.member_id))
+    compare("paid", format_fen(kept.paid_fen), format_fen(given.paid_fen))
+    compare("list", format_fen(kept.list_fen), format_fen(sum(line.list_fen for line in given.lines)))
+    compare("lines", str(len(kept.lines)), str(len(given.lines)))
+    compare("tenders", _tenders(kept.tenders), _tenders((t.kind, t.amount_fen) for t in given.tenders))
+    for (number, ours), theirs in zip(sorted(kept.lines.items()), given.lines, strict=False):
+        mine = (ours.sku, ours.product, ours.category, f"{ours.quantity:f}".rstrip("0").rstrip("."))
+        other = (theirs.sku, theirs.product, theirs.category, theirs.quantity)
+        amounts = (ours.list_fen, ours.paid_fen), (theirs.list_fen, theirs.paid_fen)
+        if mine != other or amounts[0] != amounts[1] or ours.line_key != theirs.line_key:
+            found.append(f"line {number}: {_line(*mine, ours.paid_fen)} -> {_line(*other, theirs.paid_fen)}")
+        if len(found) >= 5:
+            break
+    return "; ".join(found[:5]) or "content"
+
+
+def _member(member_id: int | None) -> str:
+    return "" if member_id is None else str(member_id)
+
+
+def _tenders(tenders: Iterable[tuple[str, int]]) -> str:
+    return ", ".join(f"{kind} {format_fen(amount)}" for kind, amount in sorted(tenders))
+
+
+def _line(sku: str, product: str, category: str, quantity: str, paid_fen: int) -> str:
+    name = " ".join(part for part in (sku, product) if part)
+    return f"{shown(name, 40)} ({shown(category, 20)}) x {quantity} = {format_fen(paid_fen)}"

@@ -1,0 +1,203 @@
+"""What the imports share: options, result, progress, the job that a killed import goes on with."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import shutil
+import tempfile
+import time
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from datetime import date
+from pathlib import Path
+from typing import Literal, Protocol
+
+import msgspec
+
+from huimeng.infra.crypto import Vault
+from huimeng.infra.database import Database
+from huimeng.infra.teller import Command, Reply, Teller
+from huimeng.kernel.errors import TooBusy, Unavailable
+from huimeng.kernel.times import zone
+from huimeng.porting.errors import BadImportOption, FileUnreadable
+from huimeng.porting.rules.faults import FAULT_HEADER
+from huimeng.porting.store.faults_file import FaultFile
+from huimeng.porting.store.jobs import Job, begin_job, save_job
+
+UnknownMemberPolicy = Literal["error", "create", "anonymous"]
+
+_TOLD_SECONDS = 0.1
+# How long an import waits for a database that went away.
+_AWAY_SECONDS = 120.0
+
+
+class Context(Protocol):
+    """What an import needs of the deployment; entry.context.Context has it."""
+
+    @property
+    def db(self) -> Database: ...
+
+    @property
+    def teller(self) -> Teller: ...
+
+    @property
+    def vault(self) -> Vault: ...
+
+
+class ImportOptions(msgspec.Struct, frozen=True, kw_only=True):
+    """source_timezone: of times without a zone, the store's own when None. error_file: beside the input when None.
+    work_dir: where the spill lies, the system's temporary folder when None."""
+
+    dry_run: bool = False
+    earn: bool = True
+    create_stores: bool = False
+    unknown_member: UnknownMemberPolicy = "error"
+    source: str = "import"
+    source_timezone: str | None = None
+    error_file: Path | None = None
+    work_dir: Path | None = None
+
+
+class ImportResult(msgspec.Struct, frozen=True, kw_only=True):
+    """counts: created, unchanged, conflict, refused and more by kind; error_file None: there was nothing to report."""
+
+    kind: Literal["orders", "members"]
+    dry_run: bool
+    resumed: bool
+    rows: int
+    bad_rows: int
+    counts: dict[str, int]
+    unknown_columns: tuple[str, ...]
+    error_file: Path | None
+    seconds: float
+
+
+class Progress(Protocol):
+    """phase: read (done and total in bytes), write (in lines), check (a dry run's write)."""
+
+    def __call__(self, phase: str, done: int, total: int, counts: Mapping[str, int]) -> None: ...
+
+
+def silent(phase: str, done: int, total: int, counts: Mapping[str, int]) -> None:
+    """Progress that nobody watches."""
+
+
+class Told:
+    """Passes progress on, but not more often than an eye can follow."""
+
+    def __init__(self, progress: Progress) -> None:
+        self._progress = progress
+        self._at = 0.0
+
+    def __call__(self, phase: str, done: int, total: int, counts: Mapping[str, int], last: bool = False) -> None:
+        now = time.monotonic()
+        if last or now - self._at >= _TOLD_SECONDS:
+            self._at = now
+            self._progress(phase, done, total, counts)
+
+
+def check_options(options: ImportOptions) -> None:
+    """BadImportOption."""
+    if options.source_timezone is not None:
+        try:
+            zone(options.source_timezone)
+        except ValueError as error:
+            raise BadImportOption(option="source-timezone", value=options.source_timezone[:60]) from error
+    if not options.source.isascii() or not options.source.isprintable() or not 0 < len(options.source) <= 32:
+        raise BadImportOption(option="source", value=options.source[:40])
+
+
+class Errors(msgspec.Struct):
+    """The open error file; path is None in the result when it stayed empty."""
+
+    file: FaultFile
+
+    def close(self) -> Path | None:
+        return self.file.path if self.file.close() else None
+
+
+def open_errors(path: Path, options: ImportOptions) -> FaultFile:
+    """BadImportOption when it can't be written, ImportRunning when another import writes it."""
+    return FaultFile(options.error_file or path.with_name(f"{path.name}.errors.csv"))
+
+
+async def open_job(
+    context: Context, merchant_id: int, kind: str, path: Path, options: ImportOptions, errors: FaultFile
+) -> Job:
+    told = {
+        "earn": options.earn,
+        "create_stores": options.create_stores,
+        "unknown_member": options.unknown_member,
+        "source": options.source,
+        "source_timezone": options.source_timezone,
+    }
+    spelling = msgspec.json.encode(told, order="sorted").decode()
+    digest = await asyncio.to_thread(_sha256, path)
+    async with context.db.tenant(merchant_id) as conn:
+        job = await begin_job(conn, merchant_id, kind, path.name, digest, spelling, str(errors.path))
+    day = FAULT_HEADER.index("business_day")
+    done = job.position.isoformat() if job.position is not None else ""
+    errors.begin(lambda row: "" < row[day] <= done)
+    return job
+
+
+async def keep_job(
+    context: Context,
+    merchant_id: int,
+    job: Job,
+    position: date | None,
+    counts: Mapping[str, int],
+    *,
+    finished: bool = False,
+) -> None:
+    async def save() -> None:
+        async with context.db.tenant(merchant_id) as conn:
+            await save_job(conn, merchant_id, job.job_id, position, counts, finished=finished)
+
+    waited = 0.0
+    while True:
+        try:
+            return await save()
+        except Unavailable:
+            waited = await _pause(waited)
+            if waited > _AWAY_SECONDS:
+                raise
+
+
+async def send(teller: Teller, command: Command) -> Reply:
+    """Waits for its turn, and for a database that went away: a command of an import is harmless to run again."""
+    waited = 0.0
+    while True:
+        try:
+            return await teller.submit(command)
+        except TooBusy:
+            await asyncio.sleep(0.05)
+        except Unavailable:
+            waited = await _pause(waited)
+            if waited > _AWAY_SECONDS:
+                raise
+
+
+async def _pause(waited: float) -> float:
+    pause = min(2.0, 0.1 + waited / 2)
+    await asyncio.sleep(pause)
+    return waited + pause
+
+
+def _sha256(path: Path) -> bytes:
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").digest()
+    except OSError as error:
+        raise FileUnreadable(path=path.name) from error
+
+
+@asynccontextmanager
+async def work_folder(options: ImportOptions) -> AsyncIterator[Path]:
+    """Readable by nobody else: the spill holds what members bought."""
+    folder = Path(await asyncio.to_thread(tempfile.mkdtemp, prefix="huimeng-import-", dir=options.work_dir))
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)

@@ -1,0 +1,70 @@
+"""The error file: every bad row with line, column and reason, as a CSV that opens in a spreadsheet."""
+
+from __future__ import annotations
+
+import csv
+import fcntl
+from collections.abc import Callable
+from pathlib import Path
+from typing import IO, Self
+
+from huimeng.porting.errors import BadImportOption, ImportRunning
+from huimeng.porting.rules.faults import FAULT_HEADER, RowFault, fault_cells
+
+
+class FaultFile:
+    """One for each import; the lock on it ends with the process, so a killed import can be begun again at once."""
+
+    def __init__(self, path: Path, lock: bool = True) -> None:
+        self.path = path
+        self.count = 0
+        try:
+            self._file: IO[str] = path.open("a+", encoding="utf-8", newline="")
+        except OSError as error:
+            raise BadImportOption(option="errors", value=f"{path.name}: {error.strerror}") from error
+        if lock:
+            try:
+                fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError as error:
+                self._file.close()
+                raise ImportRunning() from error
+        self._writer = csv.writer(self._file)
+
+    def begin(self, kept: Callable[[list[str]], bool] = lambda row: False) -> None:
+        """Empties the file but for the rows that an earlier, interrupted run of the same import wrote for good."""
+        self._file.seek(0)
+        rows = [row for row in csv.reader(self._file) if len(row) == len(FAULT_HEADER) and kept(row)]
+        self._file.seek(0)
+        self._file.truncate()
+        self._file.write("\ufeff")
+        self._writer.writerow(FAULT_HEADER)
+        self._writer.writerows(rows)
+        self.count = len(rows)
+
+    def add(self, fault: RowFault) -> None:
+        self._writer.writerow(fault_cells(fault))
+        self.count += 1
+
+    def take_over(self, path: Path) -> None:
+        """Appends the rows that a reading process wrote."""
+        with path.open(encoding="utf-8", newline="") as rows:
+            for row in rows:
+                self._file.write(row)
+        path.unlink()
+
+    def flush(self) -> None:
+        self._file.flush()
+
+    def close(self, keep_empty: bool = False) -> bool:
+        """Whether the file holds anything; one without rows is removed."""
+        self._file.close()
+        if not self.count and not keep_empty:
+            self.path.unlink(missing_ok=True)
+        return self.count > 0
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if not self._file.closed:
+            self._file.close()
