@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parent.parent
+VERSIONS = ROOT / "huimeng" / "migrations" / "versions"
 MOST_FUNCTION_LINES = 70
 MOST_FILE_LINES = 500
 
@@ -48,7 +49,8 @@ def tracked() -> tuple[Path, ...]:
 
 
 def python_files() -> list[Path]:
-    return [path for path in tracked() if path.suffix == ".py"]
+    """Migrations are left out: they are generated, and kept as they were run."""
+    return [path for path in tracked() if path.suffix == ".py" and VERSIONS not in path.parents]
 
 
 def name_of(path: Path) -> str:

@@ -111,6 +111,29 @@ def buckets(period: Period, grain: Grain) -> list[Bucket]:
     return found
 
 
+class Split(msgspec.Struct, frozen=True):
+    """A period as days, whole months, days; the months are [months_from, months_to), both first days of a month."""
+
+    months_from: date
+    months_to: date
+    days: list[Period]
+
+
+def split(period: Period) -> Split:
+    first_month = bucket_start(period.first, "month")
+    months_from = first_month if first_month == period.first else _next_start(first_month, "month")
+    day_after = period.last + timedelta(days=1)
+    months_to = bucket_start(day_after, "month")
+    if months_from >= months_to:
+        return Split(months_from, months_from, [period])
+    days = []
+    if period.first < months_from:
+        days.append(Period(period.first, months_from - timedelta(days=1)))
+    if months_to < day_after:
+        days.append(Period(months_to, period.last))
+    return Split(months_from, months_to, days)
+
+
 def aov_fen(net_fen: int, orders: int) -> int | None:
     """Net sales per order, rounded half up (away from zero below it); None without orders."""
     if orders <= 0:

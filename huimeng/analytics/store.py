@@ -7,12 +7,12 @@ from datetime import date, datetime
 
 import msgspec
 
-from huimeng.analytics.rules import Grain, Period
+from huimeng.analytics.rules import Grain, Period, split
 from huimeng.infra.database import Connection
 
-# Events of a step, summed: one row for each business day, store and member they touch.
+# Events of a step, summed: one row for each business day (or month), store and member they touch.
 _BILL = """
-    select cell_id, (payload ->> 'business_day')::date as business_day,
+    select cell_id, {day} as {name},
            (payload ->> 'store_id')::bigint as store_id,
            coalesce((payload ->> 'member_id')::bigint, 0) as member_id,
            sum((payload ->> 'orders')::int)::int as orders,
@@ -22,33 +22,43 @@ _BILL = """
       and kind in ('order.completed', 'order.refunded', 'order.voided')
     group by 1, 2, 3, 4"""
 
+_DAY = "(payload ->> 'business_day')::date"
+_DAYS = _BILL.format(day=_DAY, name="business_day")
+_MONTHS = _BILL.format(day=f"date_trunc('month', {_DAY}::timestamp)::date", name="month")
+
 # Members of whom an order went in this step: their first day may have moved forward.
 _SHRUNK = """
     select distinct (payload ->> 'member_id')::bigint as member_id
     from outbox
     where cell_id = %(cell)s and seq > %(after)s and seq <= %(upto)s
-      and kind in ('order.refunded', 'order.voided') and (payload ->> 'orders')::int < 0 and payload ->> 'member_id' is not null"""
+      and kind in ('order.refunded', 'order.voided')
+      and (payload ->> 'orders')::int < 0 and payload ->> 'member_id' is not null"""
 
-# Sorted, so that rows of a day stand together and indexes grow at their end.
-_ADD_DAYS = f"""
-    insert into member_day (cell_id, business_day, store_id, member_id, orders, net_fen)
-    select * from ({_BILL}) bill where orders <> 0 or net_fen <> 0 order by 1, 2, 3, 4
-    on conflict (cell_id, business_day, store_id, member_id) do update
-    set orders = member_day.orders + excluded.orders, net_fen = member_day.net_fen + excluded.net_fen"""
+
+def _add(table: str, name: str, bill: str) -> str:
+    """Sorted, so that rows of a day stand together and indexes grow at their end."""
+    return f"""
+    insert into {table} (cell_id, {name}, store_id, member_id, orders, net_fen)
+    select * from ({bill}) bill where orders <> 0 or net_fen <> 0 order by 1, 2, 3, 4
+    on conflict (cell_id, {name}, store_id, member_id) do update
+    set orders = {table}.orders + excluded.orders, net_fen = {table}.net_fen + excluded.net_fen"""
+
+
+def _clear(table: str, name: str, bill: str) -> str:
+    return f"""
+    delete from {table} d using ({bill}) bill
+    where d.cell_id = %(cell)s and d.{name} = bill.{name} and d.store_id = bill.store_id
+      and d.member_id = bill.member_id and d.orders = 0 and d.net_fen = 0"""
+
 
 _ADD_FIRSTS = f"""
     insert into member_first (cell_id, member_id, first_day, orders)
     select cell_id, member_id, coalesce(min(business_day) filter (where orders > 0), 'infinity'),
            sum(orders)::int
-    from ({_BILL}) bill where member_id <> 0 and orders <> 0 group by 1, 2 order by 1, 2
+    from ({_DAYS}) bill where member_id <> 0 and orders <> 0 group by 1, 2 order by 1, 2
     on conflict (cell_id, member_id) do update
     set first_day = least(member_first.first_day, excluded.first_day),
         orders = member_first.orders + excluded.orders"""
-
-_CLEAR_DAYS = f"""
-    delete from member_day d using ({_BILL}) bill
-    where d.cell_id = %(cell)s and d.business_day = bill.business_day and d.store_id = bill.store_id
-      and d.member_id = bill.member_id and d.orders = 0 and d.net_fen = 0"""
 
 _MOVE_FIRSTS = f"""
     update member_first f
@@ -63,8 +73,10 @@ _CLEAR_FIRSTS = f"""
     delete from member_first f using ({_SHRUNK}) shrunk
     where f.cell_id = %(cell)s and f.member_id = shrunk.member_id and f.orders = 0"""
 
-_STEP = (_ADD_DAYS, _ADD_FIRSTS)
-_CORRECTION = (_CLEAR_DAYS, _MOVE_FIRSTS, _CLEAR_FIRSTS)
+_BY_DAY = ("member_day", "business_day", _DAYS)
+_BY_MONTH = ("member_month", "month", _MONTHS)
+_STEP = (_add(*_BY_DAY), _add(*_BY_MONTH), _ADD_FIRSTS)
+_CORRECTION = (_clear(*_BY_DAY), _clear(*_BY_MONTH), _MOVE_FIRSTS, _CLEAR_FIRSTS)
 
 
 async def lock_cursor(conn: Connection, cell_id: int) -> int:
@@ -114,24 +126,29 @@ async def move_cursor(conn: Connection, cell_id: int, upto: int) -> None:
 
 async def replace_from_orders(conn: Connection, cell_id: int) -> int:
     """Makes the figures anew and answers the rows made; of statuses 3 and 4 (refunded, void) nothing is kept."""
-    for table in ("member_day", "member_first"):
+    for table in ("member_day", "member_month", "member_first"):
         await conn.execute(f"delete from {table} where cell_id = %s", (cell_id,))
-    made = await conn.execute(
-        "insert into member_day (cell_id, business_day, store_id, member_id, orders, net_fen) "
-        "select * from (select cell_id, business_day, store_id, coalesce(member_id, 0), "
-        "count(*) filter (where status in (1, 2))::int as orders, "
-        "sum(paid_fen - refunded_fen)::bigint as net_fen "
-        "from orders where cell_id = %s group by 1, 2, 3, 4) bill "
-        "where orders <> 0 or net_fen <> 0 order by 1, 2, 3, 4",
-        (cell_id,),
-    )
+    made = 0
+    for table, name, day in (
+        ("member_day", "business_day", "business_day"),
+        ("member_month", "month", _month_of("business_day")),
+    ):
+        cursor = await conn.execute(
+            f"insert into {table} (cell_id, {name}, store_id, member_id, orders, net_fen) "
+            f"select * from (select cell_id, {day}, store_id, coalesce(member_id, 0), "
+            "count(*) filter (where status in (1, 2))::int as orders, "
+            "sum(paid_fen - refunded_fen)::bigint as net_fen from orders where cell_id = %s group by 1, 2, 3, 4) bill "
+            "where orders <> 0 or net_fen <> 0 order by 1, 2, 3, 4",
+            (cell_id,),
+        )
+        made += cursor.rowcount
     await conn.execute(
         "insert into member_first (cell_id, member_id, first_day, orders) "
         "select cell_id, member_id, min(business_day), sum(orders)::int from member_day "
         "where cell_id = %s and member_id <> 0 and orders > 0 group by 1, 2 order by 1, 2",
         (cell_id,),
     )
-    return made.rowcount
+    return made
 
 
 async def behind(conn: Connection, cell_ids: Sequence[int]) -> list[int]:
@@ -164,15 +181,15 @@ async def standing(conn: Connection, cell_id: int) -> Standing:
 async def last_day(conn: Connection, cell_id: int, store_id: int | None) -> date | None:
     """The newest business day with an order."""
     cursor = await conn.execute(
-        "select business_day from member_day where cell_id = %s and orders > 0"
+        "select business_day from member_day where cell_id = %(cell)s and orders > 0"
         f"{_AT_STORE[store_id is not None]} order by business_day desc limit 1",
-        (cell_id,) if store_id is None else (cell_id, store_id),
+        {"cell": cell_id, "store": store_id},
     )
     row = await cursor.fetchone()
     return None if row is None else row[0]
 
 
-_AT_STORE = ("", " and store_id = %s")
+_AT_STORE = ("", " and store_id = %(store)s")
 
 
 class Sums(msgspec.Struct, frozen=True):
@@ -185,32 +202,75 @@ class Sums(msgspec.Struct, frozen=True):
     new: int
 
 
-# Members are counted after their days are summed, so the outer part sees one row for each bucket and member.
-_SUMS = """
-    select g.starts, sum(g.orders)::bigint, sum(g.net_fen)::bigint,
-           count(*) filter (where g.member_id <> 0 and g.orders > 0),
-           count(*) filter (where g.member_id <> 0 and g.orders > 0
-                              and f.first_day >= greatest(g.starts, %(first)s))
-    from (select {starts} as starts, member_id, sum(orders) as orders, sum(net_fen)::bigint as net_fen
-          from member_day
-          where cell_id = %(cell)s and business_day >= %(first)s and business_day <= %(last)s{store}
-          group by 1, 2) g
-    left join member_first f on f.cell_id = %(cell)s and f.member_id = g.member_id
-    group by g.starts order by g.starts"""
+# Days and months are summed by member first: the outer part sees one row for each bucket and member.
+_MEMBERS = """
+    select {starts} as starts, member_id, sum(orders) as orders, sum(net_fen)::bigint as net_fen
+    from ({rows}) rows group by 1, 2"""
 
-_STARTS = {
-    None: "%(first)s::date",
-    "day": "business_day",
-    "week": "(date_trunc('week', business_day::timestamp))::date",
-    "month": "(date_trunc('month', business_day::timestamp))::date",
-    "quarter": "(date_trunc('quarter', business_day::timestamp))::date",
-}
+_COUNTS = """g.starts, sum(g.orders)::bigint as orders, sum(g.net_fen)::bigint as net_fen,
+           count(*) filter (where g.member_id <> 0 and g.orders > 0) as active"""
+
+# Over all stores, who is new in a bucket is who has the first day in it: no need to look at the days.
+_ALL_STORES = """
+    select s.starts, s.orders, s.net_fen, s.active, coalesce(n.new, 0)
+    from (select {counts} from ({members}) g group by 1) s
+    left join (select {starts} as starts, count(*) as new from (
+                   select first_day as day from member_first
+                   where cell_id = %(cell)s and first_day >= %(first)s and first_day <= %(last)s) d
+               group by 1) n on n.starts = s.starts
+    order by 1"""
+
+_ONE_STORE = """
+    select {counts},
+           count(*) filter (where g.member_id <> 0 and g.orders > 0
+                              and f.first_day >= greatest(g.starts, %(first)s::date)) as new
+    from ({members}) g left join member_first f on f.cell_id = %(cell)s and f.member_id = g.member_id
+    group by 1 order by 1"""
+
+
+def _month_of(day: str) -> str:
+    return f"date_trunc('month', {day}::timestamp)::date"
+
+
+def _starts(grain: Grain | None) -> str:
+    if grain is None:
+        return "%(first)s::date"
+    return "day" if grain == "day" else f"date_trunc('{grain}', day::timestamp)::date"
+
+
+def _rows(period: Period, grain: Grain | None, at_store: str) -> tuple[str, dict[str, date]]:
+    """Whole months from the table by month, what is left at both ends from the days; weeks and days from the days."""
+    parts: list[str] = []
+    params: dict[str, date] = {}
+    days = [period]
+    if grain not in ("day", "week"):
+        pieces = split(period)
+        days = pieces.days
+        if pieces.months_from < pieces.months_to:
+            parts.append(
+                "select month as day, member_id, orders, net_fen from member_month where cell_id = %(cell)s "
+                f"and month >= %(months_from)s and month < %(months_to)s{at_store}"
+            )
+            params.update(months_from=pieces.months_from, months_to=pieces.months_to)
+    for number, part in enumerate(days):
+        parts.append(
+            "select business_day as day, member_id, orders, net_fen from member_day where cell_id = %(cell)s "
+            f"and business_day >= %(first{number})s and business_day <= %(last{number})s{at_store}"
+        )
+        params.update({f"first{number}": part.first, f"last{number}": part.last})
+    return " union all ".join(parts), params
 
 
 async def sums(
     conn: Connection, cell_id: int, period: Period, store_id: int | None, grain: Grain | None = None
 ) -> list[Sums]:
     """Buckets that have something, in order; without a grain the period is one bucket."""
-    sql = _SUMS.format(starts=_STARTS[grain], store="" if store_id is None else " and store_id = %(store)s")
-    cursor = await conn.execute(sql, {"cell": cell_id, "first": period.first, "last": period.last, "store": store_id})
+    rows, params = _rows(period, grain, _AT_STORE[store_id is not None])
+    starts = _starts(grain)
+    members = _MEMBERS.format(starts=starts, rows=rows)
+    shape = _ALL_STORES if store_id is None else _ONE_STORE
+    cursor = await conn.execute(
+        shape.format(counts=_COUNTS, members=members, starts=starts),
+        {"cell": cell_id, "first": period.first, "last": period.last, "store": store_id, **params},
+    )
     return [Sums(*row) for row in await cursor.fetchall()]

@@ -27,6 +27,18 @@ member_day = tenant_table(
 Index("member_day_store_idx", member_day.c.cell_id, member_day.c.store_id, member_day.c.business_day)
 Index("member_day_member_idx", member_day.c.cell_id, member_day.c.member_id, member_day.c.business_day)
 
+# The same by month: a year of whole months is read from a fifth of the rows.
+member_month = tenant_table(
+    "member_month",
+    Column("cell_id", BigInteger, nullable=False),
+    Column("month", Date, nullable=False, comment="its first day"),
+    Column("store_id", BigInteger, nullable=False),
+    Column("member_id", BigInteger, nullable=False),
+    Column("orders", Integer, nullable=False),
+    Column("net_fen", BigInteger, nullable=False),
+    PrimaryKeyConstraint("cell_id", "month", "store_id", "member_id"),
+)
+
 member_first = tenant_table(
     "member_first",
     Column("cell_id", BigInteger, nullable=False),

@@ -18,13 +18,14 @@ from huimeng.checkout.rules import (
     share_over_lots,
     share_over_tenders,
 )
-from huimeng.checkout.schemas import CompletedOut, EarnedOut, LineOut, ReasonOut, RefundLineOut, RefundOut, TenderIn
 from huimeng.checkout.store import EARNING, Earnings, NewEarning
+from huimeng.checkout.values import CompletedOut, EarnedOut, LineOut, ReasonOut, RefundLineOut, RefundOut, TenderIn
 from huimeng.infra.teller import Command, Key, Needs, Rows
 from huimeng.kernel.errors import InvalidInput, NotFound
 from huimeng.kernel.times import business_day
-from huimeng.ledger.commands import ACCOUNT, CLOSED_LOT, Reference, account_needs, earn, open_account, take_back
+from huimeng.ledger.commands import account_needs, earn, open_account, take_back
 from huimeng.ledger.rules import UNIT_NAMES, Kind, Unit, account_id
+from huimeng.ledger.values import ACCOUNT, CLOSED_LOT, Reference
 from huimeng.member.store import MEMBER_STATUS
 from huimeng.merchant.values import Store
 from huimeng.order.errors import OrderExists, OrderNotRefundable
@@ -310,7 +311,8 @@ class RefundOrder(Command):
             needs.append((ACCOUNT, (cell_id, number)))
             needs.append((CLOSED_LOT, (cell_id, number, earned.lot_id)))
             for rule_id, _, _ in earned.parts:
-                needs += ((EARN_CAP, (cell_id, member_id, rule_id, period)) for period in periods(order.business_day).values())
+                names = periods(order.business_day).values()
+                needs += ((EARN_CAP, (cell_id, member_id, rule_id, name)) for name in names)
         return needs
 
     def decide(self, rows: Rows) -> RefundOut:

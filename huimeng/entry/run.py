@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import fcntl
 import os
 import shutil
@@ -17,7 +18,9 @@ from granian import Granian
 from granian.constants import Interfaces
 from rich.console import Console
 
+from huimeng.entry.context import IMPORT_WEIGHT, connected
 from huimeng.entry.migrate import upgrade
+from huimeng.infra.database import DatabaseUrls
 from huimeng.infra.embedded import opened
 from huimeng.infra.logs import configure_logging
 from huimeng.infra.settings import Settings
@@ -36,14 +39,19 @@ class PortTaken(BusinessError):
     message_en = "Port {port} is taken; choose another one with PORT=9000"
 
 
-def run(settings: Settings, console: Console) -> None:
-    """Serves until a signal; everything that was started here ends with it."""
+def run(settings: Settings, console: Console, *, demo: bool = False) -> None:
+    """Serves until a signal; everything that was started here ends with it.
+
+    demo: the public demo data is imported first, unless it is there already.
+    """
     configure_logging()
     os.environ.setdefault("HUIMENG_DATA", str(settings.data_dir))
     with _only_one(settings), _metrics_folder(settings):
         _check_port(settings)
         with opened(settings) as urls:
             upgrade(urls.owner)
+            if demo:
+                asyncio.run(_load_demo(settings, urls, console))
             background = _Background()
             background.start()
             console.print(
@@ -55,6 +63,16 @@ def run(settings: Settings, console: Console) -> None:
             finally:
                 background.stop()
                 console.print("会盟已停止,数据已保存。 Huimeng has stopped; everything is saved.")
+
+
+async def _load_demo(settings: Settings, urls: DatabaseUrls, console: Console) -> None:
+    from huimeng.entry.cli_import import show_demo
+    from huimeng.entry.demo import is_loaded
+
+    if is_loaded(settings.data_dir):
+        return
+    async with connected(settings, urls, max_weight=IMPORT_WEIGHT) as context:
+        await show_demo(context, console)
 
 
 def serve(settings: Settings) -> None:

@@ -103,9 +103,7 @@ def _open(aead: AESGCM, sealed: bytes, aad: bytes) -> bytes:
     try:
         return aead.decrypt(sealed[1 : 1 + _NONCE_BYTES], sealed[1 + _NONCE_BYTES :], aad)
     except (InvalidTag, ValueError) as error:
-        raise Tampered(
-            f"{aad.decode()}: the stored value was altered, moved, or sealed with another key"
-        ) from error
+        raise Tampered(f"{aad.decode()}: the stored value was altered, moved, or sealed with another key") from error
 
 
 class MemberCipher:
@@ -145,9 +143,7 @@ class MerchantKeys:
     def member(self, member_id: int, wrapped: bytes) -> MemberCipher:
         """Tampered when the wrapped key is not this member's."""
         owner = f"{self.merchant_id}|{member_id}"
-        return MemberCipher(
-            AESGCM(_open(self._aead, wrapped, f"member|key|{owner}".encode())), wrapped, owner
-        )
+        return MemberCipher(AESGCM(_open(self._aead, wrapped, f"member|key|{owner}".encode())), wrapped, owner)
 
     def blind_index(self, domain: str, value: str) -> bytes:
         """32 bytes, equal for equal (domain, normalised value) of this merchant and for nobody else."""
@@ -166,14 +162,9 @@ class Vault:
     """Holds the deployment key, and the merchant keys it has unwrapped, in memory only."""
 
     def __init__(self, master_key: bytes) -> None:
-        self._master_key = master_key
         self._aead = AESGCM(_derive(master_key, b"huimeng wrap merchant keys v1"))
         self._signing = _derive(master_key, b"huimeng signing keys v1")
         self._merchants: dict[int, MerchantKeys] = {}
-
-    def signing_key(self, purpose: str) -> bytes:
-        """For tokens that this deployment hands out and gets back, such as quotes."""
-        return _derive(self._master_key, f"huimeng sign {purpose} v1".encode())
 
     def signing_key(self, purpose: str) -> bytes:
         """32 bytes for HMACs of one purpose, the same in every process of the deployment."""
@@ -188,8 +179,6 @@ class Vault:
 
     def unlock(self, merchant_id: int, wrapped: bytes) -> MerchantKeys:
         """Unwraps and remembers; Tampered when wrapped for another merchant or by another deployment."""
-        keys = MerchantKeys(
-            merchant_id, _open(self._aead, wrapped, f"merchant_key|key|{merchant_id}".encode())
-        )
+        keys = MerchantKeys(merchant_id, _open(self._aead, wrapped, f"merchant_key|key|{merchant_id}".encode()))
         self._merchants[merchant_id] = keys
         return keys

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 
 import msgspec
 
@@ -20,63 +20,7 @@ from huimeng.ledger.rules import (
     plan_take_back,
     unit_of,
 )
-
-ACCOUNT = "account"
-CLOSED_LOT = "closed_lot"
-TRANSFER = "transfer"
-
-
-class Account(msgspec.Struct):
-    """A holder's account in one unit with its open lots; `dirty` are the lots to be saved."""
-
-    cell_id: int
-    account_id: int
-    balance: int = 0
-    debt: int = 0
-    next_lot: int = 1
-    lots: dict[int, Lot] = msgspec.field(default_factory=dict)
-    dirty: set[int] = msgspec.field(default_factory=set)
-
-    def __copy__(self) -> Account:
-        return Account(
-            self.cell_id,
-            self.account_id,
-            self.balance,
-            self.debt,
-            self.next_lot,
-            self.lots.copy(),
-            self.dirty.copy(),
-        )
-
-    def set_lot(self, lot: Lot) -> None:
-        self.lots[lot.lot_id] = lot
-        self.dirty.add(lot.lot_id)
-
-
-class Transfer(msgspec.Struct, frozen=True):
-    """A row of the book; the short names are those of the JSON that is saved."""
-
-    c: int
-    s: int
-    u: int
-    k: int
-    d: int
-    cr: int
-    a: int
-    l: int | None  # noqa: E741  (a JSON key of one letter: 300,000 of them in an import)
-    r: int
-    v: int | None
-    b: int
-    o: datetime
-    n: date
-
-
-class Posted(msgspec.Struct, frozen=True):
-    """seq and lot of an earning, and how much of it repaid a debt at once."""
-
-    seq: int
-    lot_id: int
-    repaid: int
+from huimeng.ledger.values import ACCOUNT, TRANSFER, Account, Posted, Reference, Transfer
 
 
 def account_needs(cell_id: int, holder_id: int, *units: int) -> list[tuple[str, Key]]:
@@ -91,15 +35,6 @@ def open_account(rows: Rows, cell_id: int, holder_id: int, unit: int) -> Account
         rows.put(ACCOUNT, key, Account(cell_id, number))
     account: Account = rows.edit(ACCOUNT, key)
     return account
-
-
-class Reference(msgspec.Struct, frozen=True):
-    """What a posting books: its kind, the order, refund or adjustment, and when that happened."""
-
-    kind: int
-    ref_id: int
-    occurred_at: datetime
-    reverses: int | None = None
 
 
 def earn(
@@ -147,7 +82,7 @@ def take_back(rows: Rows, account: Account, lot_id: int, amount: int, why: Refer
 
 
 def expire_due(rows: Rows, account: Account, at: datetime) -> int:
-    """Writes off what is no longer valid and closes the lots; the answer is the amount. Running it again does nothing."""
+    """Writes off what is no longer valid and closes the lots; the answer is the amount. Again, it does nothing."""
     total = 0
     for lot in list(account.lots.values()):
         if lot.closed or lot.valid(at):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import calendar
 from collections.abc import Iterable, Mapping
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Literal
 
 import msgspec
@@ -149,12 +149,12 @@ def _clamped(year: int, month: int, day: int) -> date:
     return date(year, month, min(day, calendar.monthrange(year, month)[1]))
 
 
-_NEVER = datetime.max
+_NEVER = datetime.max.replace(tzinfo=UTC)
 
 
 def spend_order(lot: Lot) -> tuple[datetime, int]:
     """Earliest expiry first, then the oldest; what never expires comes last."""
-    return (_NEVER if lot.expires_at is None else lot.expires_at.replace(tzinfo=None), lot.lot_id)
+    return (lot.expires_at or _NEVER, lot.lot_id)
 
 
 def draw(lots: Iterable[Lot], amount: int, at: datetime) -> tuple[list[tuple[int, int]], int]:

@@ -10,8 +10,8 @@ import msgspec
 
 from huimeng.infra.database import Connection
 from huimeng.infra.teller import Key, Shelf, Statement, packed
-from huimeng.ledger.commands import ACCOUNT, CLOSED_LOT, TRANSFER, Account
 from huimeng.ledger.rules import Lot
+from huimeng.ledger.values import ACCOUNT, CLOSED_LOT, TRANSFER, Account
 
 _KEYS = "json_to_recordset(%s) as k(c bigint, a bigint)"
 

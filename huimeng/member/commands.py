@@ -64,8 +64,6 @@ class JoinMember(_MemberCommand):
         self.weight = 2 + len(profile.identities) + 2 * len(profile.name or "")
 
     def needs(self) -> Needs:
-        # Nobody has id 0: it lays the shelf out, so that the new member can be put on it.
-        yield MEMBER, (self.cell_id, 0)
         for identity in self.profile.identities:
             yield IDENTITY, _key(self.cell_id, identity)
 

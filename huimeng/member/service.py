@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 
@@ -169,6 +170,7 @@ async def find_members(
     if name == "name":
         return await _find_by_name(conn, cell_id, keys, value, before=before, limit=limit)
     if name == "phone_last4":
+        value = unicodedata.normalize("NFKC", value.strip())
         if len(value) != 4 or not (value.isascii() and value.isdigit()):
             raise InvalidInput("phone_last4", "four digits", "须为四位数字")
         tail = sealing.tail_index(keys, KINDS["phone"].code, value)

@@ -156,8 +156,8 @@ class IdentityShelf(Shelf):
         gone = [key for key, row in changed.items() if row.stored]
         if gone:
             yield (
-                "delete from member_identity i "
-                "using json_to_recordset(%s) as k(c bigint, k smallint, i text) where i.cell_id = k.c and i.kind = k.k and i.blind_index = decode(k.i, 'base64')",
+                "delete from member_identity i using json_to_recordset(%s) as k(c bigint, k smallint, i text) "
+                "where i.cell_id = k.c and i.kind = k.k and i.blind_index = decode(k.i, 'base64')",
                 (packed([{"c": cell_id, "k": kind, "i": index} for cell_id, kind, index in gone]),),
             )
         kept = [

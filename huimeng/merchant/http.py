@@ -135,7 +135,8 @@ async def read_api_keys(request: Req, limit: Limit = 50, cursor: Cursor = None) 
     tags=["merchant"],
     summary="新建 API 密钥 / create an API key",
     description="token 只在这一次回答里出现,重放的回答里为 null。"
-    "The token appears in this one answer; a replay has null. A key can give only scopes that it has. Scope: settings:write.",
+    "The token appears in this one answer; a replay has null. A key can give only scopes that it has. "
+    "Scope: settings:write. Errors: permission_denied, invalid_input.",
     responses={201: ResponseSpec(schemas.CreatedApiKey, description="新密钥 / the key", generate_examples=False)},
 )
 async def add_api_key(

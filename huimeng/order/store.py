@@ -32,10 +32,6 @@ class NewLine(msgspec.Struct, frozen=True):
     t: str
     y: str
     k: str
-    r: int = 0
-    b: int = 0
-    h: int = 0
-    m: str = "0"
 
 
 class NewOrder(msgspec.Struct, frozen=True):
@@ -150,9 +146,8 @@ def _insert_orders(orders: Sequence[NewOrder]) -> Iterable[Statement]:
     yield (
         "insert into order_line (cell_id, order_id, line_no, line_key, sku, product, category, quantity, list_fen, "
         "paid_fen, refunded_quantity, refunded_fen, points_earned, growth_earned, points_reversed, growth_reversed) "
-        "select c, o, n, k, s, t, y, q, l, p, m, r, e, g, b, h from json_to_recordset(%s) as j(c bigint, o bigint, "
-        "n int, k text, s text, t text, y text, q numeric, l bigint, p bigint, m numeric, r bigint, e int, g int, "
-        "b int, h int)",
+        "select c, o, n, k, s, t, y, q, l, p, 0, 0, e, g, 0, 0 from json_to_recordset(%s) as j(c bigint, o bigint, "
+        "n int, k text, s text, t text, y text, q numeric, l bigint, p bigint, e int, g int)",
         (packed([line for row in orders for line in row.lines]),),
     )
     yield (

@@ -8,8 +8,9 @@ import msgspec
 
 from huimeng.infra.teller import Command, Key, Needs, Rows
 from huimeng.kernel.errors import InvalidInput
-from huimeng.ledger.commands import ACCOUNT, Reference, account_needs, earn, open_account, spend
-from huimeng.ledger.rules import AMOUNT_MAX, UNIT_NAMES, Kind, System, Unit, account_id
+from huimeng.ledger.commands import account_needs, earn, open_account, spend
+from huimeng.ledger.rules import AMOUNT_MAX, UNIT_NAMES, Kind, System, Unit
+from huimeng.ledger.values import Reference
 from huimeng.member.errors import MemberErased, MemberNotFound
 from huimeng.member.store import MEMBER_STATUS
 from huimeng.order.rules import check_text
@@ -166,8 +167,7 @@ class OpeningBalance(Command):
         key: Key = (self.cell_id, self.member_id)
         yield MEMBER_STATUS, key
         yield ADJUSTMENT, key
-        for unit in self.wanted:
-            yield ACCOUNT, (self.cell_id, account_id(self.member_id, unit))
+        yield from account_needs(self.cell_id, self.member_id, *self.wanted)
 
     def decide(self, rows: Rows) -> OpeningOutcome:
         cell_id, member_id = self.cell_id, self.member_id

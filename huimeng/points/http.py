@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 from litestar import Response, get, post, put
 from litestar.openapi.datastructures import ResponseSpec
-from litestar.params import Body, Parameter
+from litestar.params import Body, HeaderParameter, PathParameter, QueryParameter
 
 from huimeng.infra.http import (
     Req,
@@ -27,12 +27,14 @@ from huimeng.points.commands import Adjusted, AdjustPoints
 
 Key = Annotated[
     str,
-    Parameter(header="Idempotency-Key", required=True, max_length=200, description="同一键只记一次 / written once"),
+    HeaderParameter(name="Idempotency-Key", required=True, description="同一键只记一次 / written once"),
 ]
-Limit = Annotated[int, Parameter(ge=1, le=200, description="每页条数 / items in a page")]
-Cursor = Annotated[str | None, Parameter(description="上一页的 next_cursor / of the page before")]
-RuleId = Annotated[str, Parameter(max_length=19, description="规则编号 / id of the rule")]
-MemberId = Annotated[str, Parameter(max_length=19, description="会员编号 / id of the member")]
+Limit = Annotated[int, QueryParameter(ge=1, le=200, description="每页条数 / items in a page")]
+Cursor = Annotated[str | None, QueryParameter(description="上一页的 next_cursor / of the page before")]
+RuleId = Annotated[str, PathParameter(max_length=19, description="规则编号 / id of the rule")]
+MemberId = Annotated[str, PathParameter(max_length=19, description="会员编号 / id of the member")]
+Counted = Annotated[schemas.UnitName, QueryParameter(description="points 积分, growth 成长值")]
+Closed = Annotated[bool, QueryParameter(description="含已到期核销的批次 / also lots that were written off")]
 
 _RULE = ResponseSpec(
     schemas.RuleOut,
@@ -78,7 +80,7 @@ async def list_rules(request: Req, limit: Limit = 50, cursor: Cursor = None) -> 
     responses={201: _RULE},
 )
 async def create_rule(
-    request: Req, data: Annotated[schemas.RuleIn, Body(examples=schemas.RULE_EXAMPLES)], key: Key
+    request: Req, data: Annotated[schemas.RuleIn, Body(examples=schemas.RULE_EXAMPLES)], key: Key = ""
 ) -> Response[bytes]:
     principal = caller(request, "rules:write")
 
@@ -119,7 +121,7 @@ async def change_rule(
     request: Req,
     rule_id: RuleId,
     data: Annotated[schemas.RuleChange, Body(examples=schemas.RULE_EXAMPLES[:1])],
-    key: Key,
+    key: Key = "",
 ) -> Response[bytes]:
     principal = caller(request, "rules:write")
     number = parse_id(rule_id, "rule_id")
@@ -149,7 +151,7 @@ async def change_rule(
     "Scope: rules:write. Errors: earning_rule_not_found.",
     responses={200: _RULE},
 )
-async def disable_rule(request: Req, rule_id: RuleId, key: Key) -> Response[bytes]:
+async def disable_rule(request: Req, rule_id: RuleId, key: Key = "") -> Response[bytes]:
     principal = caller(request, "rules:write")
     number = parse_id(rule_id, "rule_id")
 
@@ -181,7 +183,7 @@ async def read_balance(request: Req, member_id: MemberId) -> schemas.BalancesOut
     description="Scope: points:read. Errors: member_not_found.",
 )
 async def read_lots(
-    request: Req, member_id: MemberId, unit: schemas.UnitName = "points", include_closed: bool = False
+    request: Req, member_id: MemberId, unit: Counted = "points", include_closed: Closed = False
 ) -> schemas.LotPage:
     principal = caller(request, "points:read")
     number = parse_id(member_id, "member_id")
@@ -201,7 +203,7 @@ async def read_lots(
 async def read_history(
     request: Req,
     member_id: MemberId,
-    unit: schemas.UnitName = "points",
+    unit: Counted = "points",
     limit: Limit = 50,
     cursor: Cursor = None,
 ) -> schemas.HistoryPage:
@@ -233,7 +235,7 @@ async def adjust(
     request: Req,
     member_id: MemberId,
     data: Annotated[schemas.AdjustmentIn, Body(examples=schemas.ADJUSTMENT_EXAMPLES)],
-    key: Key,
+    key: Key = "",
 ) -> Response[bytes]:
     principal = caller(request, "points:write")
     name, fingerprint = await write_key(request)

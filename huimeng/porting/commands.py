@@ -7,8 +7,9 @@ from datetime import datetime
 import msgspec
 
 from huimeng.infra.teller import Command, Needs, Rows
-from huimeng.ledger.commands import Reference, account_needs, earn, open_account
+from huimeng.ledger.commands import account_needs, earn, open_account
 from huimeng.ledger.rules import Kind, System, Unit
+from huimeng.ledger.values import Reference
 from huimeng.porting.store.jobs import OPENING, Opening
 
 

@@ -325,9 +325,7 @@ def test_a_socket_folder_of_someone_else_is_refused(tmp_path: Path, monkeypatch:
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can switch users")
-def test_root_below_a_folder_that_only_root_enters(
-    make: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_root_below_a_folder_that_only_root_enters(make: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HUIMENG_PG_USER", "nobody")
     closed = tmp_path / "closed"
     closed.mkdir(mode=0o700)

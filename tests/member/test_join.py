@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
@@ -13,14 +12,13 @@ import pytest
 
 from huimeng.infra.crypto import MerchantKeys, Tampered
 from huimeng.infra.database import Database, DatabaseUrls
-from huimeng.infra.teller import Command, Needs, Rows, Teller
+from huimeng.infra.teller import Command, Key, Needs, Rows, Statement, Teller
 from huimeng.infra.teller import batch as batches
-from huimeng.infra.teller.batch import Batch
 from huimeng.kernel.errors import IdempotencyKeyReused, InvalidInput
 from huimeng.member import service
 from huimeng.member.commands import JoinMember
 from huimeng.member.errors import IdentityTaken, MemberErased, MemberNotFound
-from huimeng.member.store import MEMBER_STATUS, SHELVES
+from huimeng.member.store import IDENTITY, MEMBER_STATUS, SHELVES, IdentityShelf
 from huimeng.member.values import (
     IdentityInput,
     IdentityView,
@@ -37,7 +35,8 @@ Join = Callable[..., Awaitable[MemberView]]
 
 async def outbox(db: Database, shop_id: int) -> list[tuple[Any, ...]]:
     async with db.tenant(shop_id) as conn:
-        return await (await conn.execute("select kind, ref_id, payload from outbox order by seq")).fetchall()
+        cursor = await conn.execute("select kind, ref_id, payload from outbox order by seq")
+        return list(await cursor.fetchall())
 
 
 async def test_a_member_joins_and_is_shown_masked(db: Database, shop_id: int, join: Join) -> None:
@@ -121,12 +120,19 @@ async def test_in_one_batch_the_first_of_two_gets_the_phone(join: Join) -> None:
 class Recorded(JoinMember):
     """Counts the decisions that found the phone free."""
 
-    decided: list[str]
+    decided: list[Any]
 
     def decide(self, rows: Rows) -> Any:
-        view = super().decide(rows)
-        self.decided.append(view.member_id)
-        return view
+        answer = super().decide(rows)
+        self.decided.append(answer)
+        return answer
+
+
+class SlowIdentityShelf(IdentityShelf):
+    """Leaves time between looking and deciding, for another process to look as well."""
+
+    def load(self, keys: Sequence[Key]) -> Iterable[Statement]:
+        return [*super().load(keys), ("select pg_sleep(0.4)", ())]
 
 
 @pytest.mark.parametrize("guard", [True, False], ids=["guarded", "control"])
@@ -135,26 +141,18 @@ async def test_two_processes_make_one_member_of_one_phone(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip
     """The control takes the head lock away: both then find the phone free, and only the primary key stops one."""
-    meeting = asyncio.Barrier(2)
-    save = Batch._save
-
-    async def save_together(batch: Batch) -> None:
-        with contextlib.suppress(TimeoutError, asyncio.BrokenBarrierError):
-            await asyncio.wait_for(meeting.wait(), 0.5)
-        await save(batch)
-
-    monkeypatch.setattr(Batch, "_save", save_together)
     if not guard:
         monkeypatch.setattr(batches, "_LOCK_HEADS", batches._LOCK_HEADS.replace("for update", ""))
     given = MemberInput(identities=[IdentityInput("phone", "13800001234")])
-    decided: list[str] = []
+    decided: list[Any] = []
 
     def command() -> Recorded:
         made = Recorded(cell, keys, service.checked_profile(keys, given, NOW))
         made.decided = decided
         return made
 
-    async with Teller(urls, SHELVES) as one, Teller(urls, SHELVES) as two:
+    slow = [SlowIdentityShelf() if shelf.name == IDENTITY else shelf for shelf in SHELVES]
+    async with Teller(urls, slow) as one, Teller(urls, slow) as two:
         results = await asyncio.gather(one.submit(command()), two.submit(command()), return_exceptions=True)
     refusals = [type(result) for result in results if isinstance(result, BaseException)]
     assert (len(decided), refusals) == ((1, [IdentityTaken]) if guard else (2, [psycopg.errors.UniqueViolation]))

@@ -39,7 +39,7 @@ def test_other_merchant_codes_are_refused(code: str) -> None:
 
 
 def test_place_codes_have_ascii_digits() -> None:
-    assert rules.place_code("code", "S-001") == "S-001"
+    assert rules.place_code("code", "S-\uff10\uff101") == "S-001"
 
 
 def test_a_uscc_is_kept_in_capitals_with_a_right_check_character() -> None:

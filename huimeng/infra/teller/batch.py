@@ -11,7 +11,7 @@ import msgspec
 from huimeng.infra.database import Connection, tenant_setting
 from huimeng.infra.heads import Head
 from huimeng.infra.teller.command import Command, Key, Reply
-from huimeng.infra.teller.rows import Rows
+from huimeng.infra.teller.rows import Event, Rows
 from huimeng.infra.teller.shelf import Shelf, Statement, packed
 from huimeng.kernel.errors import BusinessError, IdempotencyKeyReused, NotFound
 from huimeng.kernel.ids import merchant_of
@@ -40,6 +40,9 @@ _SAVE_EVENTS = (
     "from json_to_recordset(%s) as k(c bigint, s bigint, k text, r bigint, a timestamptz, p jsonb)"
 )
 
+# So much weight is decided before its appended rows are sent.
+_FLUSH_WEIGHT = 512
+
 Cache = dict[tuple[str, Key], tuple[int, Any]]
 _encode = msgspec.json.encode
 
@@ -61,9 +64,7 @@ class Batch:
         live = [c for c in commands if c.cell_id in self.rows.heads and not self._known(c)]
         await self._load_config(live)
         await self._load_more(live)
-        outcomes = [self._decide(command) for command in commands]
-        await self._save()
-        return outcomes
+        return await self._decide_and_save(commands)
 
     # Loading.
 
@@ -176,40 +177,58 @@ class Batch:
 
     # Saving.
 
-    async def _save(self) -> None:
-        conn = self._conn
+    async def _decide_and_save(self, commands: Sequence[Command]) -> list[Outcome]:
+        """Appended rows go out while the next commands are decided: the database and Python work at the same time."""
+        conn, weight = self._conn, 0
+        outcomes: list[Outcome] = []
         async with conn.pipeline():
-            for sql, params in self._statements():
+            for command in commands:
+                outcomes.append(self._decide(command))
+                weight += command.weight
+                if weight >= _FLUSH_WEIGHT:
+                    weight = 0
+                    for sql, params in self._appended():
+                        await conn.execute(sql, params)
+            for sql, params in (*self._appended(), *self._changed()):
                 await conn.execute(sql, params)
             await conn.execute("commit")
+        return outcomes
 
-    def _statements(self) -> Iterable[Statement]:
+    def _appended(self) -> Iterable[Statement]:
+        rows = self.rows
+        added, rows.added = rows.added, {}
+        for name in self._shelves:
+            if name in added:
+                yield from self._shelves[name].save({}, added[name])
+        events, rows.events = rows.events, []
+        if events:
+            yield _SAVE_EVENTS, (packed([_event_row(event) for event in events]),)
+
+    def _changed(self) -> Iterable[Statement]:
         rows = self.rows
         for name in self._shelves:
-            changed = {key: rows.loaded[name][key] for key in sorted(rows.changed.get(name, ()))}
-            added = rows.added.get(name, [])
-            if changed or added:
-                yield from self._shelves[name].save(changed, added)
-        if rows.events:
-            yield (
-                _SAVE_EVENTS,
-                (
-                    packed(
-                        [
-                            {"c": e.cell_id, "s": e.seq, "k": e.kind, "r": e.ref_id, "a": e.at, "p": e.payload}
-                            for e in rows.events
-                        ]
-                    ),
-                ),
-            )
+            if name in rows.changed:
+                changed = {key: rows.loaded[name][key] for key in sorted(rows.changed[name])}
+                yield from self._shelves[name].save(changed, [])
         if self._fresh:
             yield _SAVE_ANSWERS, (packed([self._answer_row(cell, key) for cell, key in self._fresh]),)
-        if rows.changed or rows.added or rows.events:
-            yield _SAVE_HEADS, (packed([_head_row(head) for head in rows.heads.values()]),)
+        if rows.moved:
+            yield _SAVE_HEADS, (packed([_head_row(rows.heads[cell]) for cell in sorted(rows.moved)]),)
 
     def _answer_row(self, cell_id: int, key: str) -> dict[str, Any]:
         fingerprint, status, body = self._answers[cell_id, key]
         return {"c": cell_id, "k": key, "f": fingerprint.hex(), "s": status, "b": body.decode()}
+
+
+def _event_row(event: Event) -> dict[str, Any]:
+    return {
+        "c": event.cell_id,
+        "s": event.seq,
+        "k": event.kind,
+        "r": event.ref_id,
+        "a": event.at,
+        "p": event.payload,
+    }
 
 
 def _head_row(head: Head) -> dict[str, Any]:

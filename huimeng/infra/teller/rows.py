@@ -34,6 +34,7 @@ class Rows:
         self.changed: dict[str, set[Key]] = {}
         self.added: dict[str, list[Any]] = {}
         self.events: list[Event] = []
+        self.moved: set[int] = set()
         self._edits: dict[tuple[str, Key], Any] = {}
         self._additions: list[tuple[str, Any]] = []
         self._emitted: list[Event] = []
@@ -92,6 +93,9 @@ class Rows:
         self._before = (head.transfer_seq, head.outbox_seq, head.entity_seq)
 
     def keep(self) -> None:
+        head = self._head
+        if self._before != (head.transfer_seq, head.outbox_seq, head.entity_seq):
+            self.moved.add(head.cell_id)
         for (shelf, key), row in self._edits.items():
             self.loaded.setdefault(shelf, {})[key] = row
             self.changed.setdefault(shelf, set()).add(key)

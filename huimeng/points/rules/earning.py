@@ -244,7 +244,7 @@ class _Sums:
             return None
         counted = [amount if fit else 0 for amount, fit in zip(shares, fits, strict=True)]
         if not any(counted):
-            self._note(ready, "nothing_to_earn")
+            self._note(ready, "below_minimum" if ready.rule.minimum_fen else "nothing_to_earn", eligible_fen=0)
             return None
         return counted
 

@@ -124,7 +124,7 @@ def whole_number(cell: str) -> int:
     if not plain:
         return 0
     match = _NUMBER.match(plain.replace(",", "") if _GROUPED.match(plain) else plain)
-    if match is None or (match.group(3) or "").strip("0") or match.group(1) == "-" and match.group(2).strip("0"):
+    if match is None or (match.group(3) or "").strip("0") or (match.group(1) == "-" and match.group(2).strip("0")):
         raise CellFault("bad_points")
     digits = match.group(2).lstrip("0") or "0"
     if len(digits) > 13 or int(digits) > POINTS_MAX:

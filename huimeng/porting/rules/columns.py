@@ -64,9 +64,7 @@ class Header(msgspec.Struct, frozen=True):
         return field if place is None else self.names[place]
 
 
-def match_header(
-    cells: Sequence[str], columns: Mapping[str, Sequence[str]], required: Sequence[str] = ()
-) -> Header:
+def match_header(cells: Sequence[str], columns: Mapping[str, Sequence[str]], required: Sequence[str] = ()) -> Header:
     """EmptyFile without a header, MissingColumns and DuplicateColumn when a field is in no column or in two."""
     if not any(cell.strip() for cell in cells):
         raise EmptyFile()

@@ -26,7 +26,7 @@ REASONS: dict[str, tuple[str, str]] = {
     "points_out_of_range": ("数值超出范围", "the number is out of range"),
     "not_valid": ("填写有误:{note}", "is not valid: {note}"),
     "unknown_status": ("不认识的订单状态", "is not a known order status"),
-    "unknown_store": ("没有这家门店,可先建立门店或使用 --create-stores", "no such store; create it or use --create-stores"),
+    "unknown_store": ("没有这家门店,可先建立或使用 --create-stores", "no such store; create it or use --create-stores"),
     "ambiguous_store": ("有多家门店叫这个名称,请改用门店编码", "several stores have this name; use the store code"),
     "unknown_member": (
         "没有这位会员,请先导入会员或使用 --unknown-member",

@@ -334,4 +334,3 @@ def _taint(run: Run, line: int) -> Run:
 def settings_latest(now: datetime) -> datetime:
     """Clocks of tills run ahead a little, and a date without a zone may be tomorrow's somewhere."""
     return now.astimezone(UTC) + timedelta(days=1)
-

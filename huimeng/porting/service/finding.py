@@ -51,7 +51,7 @@ class MemberFinder:
         self.known: dict[str, int | None] = {}
         self.kinds = _KINDS_BY_COLUMN.get(column.strip().lower(), _ANY)
         self._db = db
-        self._merchant_id = merchant_id
+        self.merchant_id = merchant_id
         self._keys = keys
 
     async def find(self, names: Iterable[str]) -> None:
@@ -62,7 +62,7 @@ class MemberFinder:
         if not missing:
             return
         self.known.update(dict.fromkeys(missing))
-        async with self._db.reader(self._merchant_id) as conn:
+        async with self._db.reader(self.merchant_id) as conn:
             for kind in self.kinds:
                 indexes: dict[bytes, str] = {}
                 for name in missing:
@@ -71,9 +71,7 @@ class MemberFinder:
                     except InvalidInput:
                         continue
                     indexes[identity.blind_index] = name
-                found = await member_ids_by_identity(
-                    conn, cell_of(self._merchant_id), KINDS[kind].code, list(indexes)
-                )
+                found = await member_ids_by_identity(conn, cell_of(self.merchant_id), KINDS[kind].code, list(indexes))
                 for index, member_id in found.items():
                     self.known[indexes[index]] = member_id
                     missing.discard(indexes[index])

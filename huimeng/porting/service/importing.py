@@ -21,7 +21,6 @@ from huimeng.infra.teller import Command, Reply, Teller
 from huimeng.kernel.errors import TooBusy, Unavailable
 from huimeng.kernel.times import zone
 from huimeng.porting.errors import BadImportOption, FileUnreadable
-from huimeng.porting.rules.faults import FAULT_HEADER
 from huimeng.porting.store.faults_file import FaultFile
 from huimeng.porting.store.jobs import Job, begin_job, save_job
 
@@ -108,18 +107,13 @@ def check_options(options: ImportOptions) -> None:
         raise BadImportOption(option="source", value=options.source[:40])
 
 
-class Errors(msgspec.Struct):
-    """The open error file; path is None in the result when it stayed empty."""
-
-    file: FaultFile
-
-    def close(self) -> Path | None:
-        return self.file.path if self.file.close() else None
-
-
 def open_errors(path: Path, options: ImportOptions) -> FaultFile:
-    """BadImportOption when it can't be written, ImportRunning when another import writes it."""
-    return FaultFile(options.error_file or path.with_name(f"{path.name}.errors.csv"))
+    """BadImportOption when it can't be written, ImportRunning when another import writes it.
+
+    A dry run has a file of its own: the other may hold what an interrupted import goes on with.
+    """
+    suffix = "check" if options.dry_run else "errors"
+    return FaultFile(options.error_file or path.with_name(f"{path.name}.{suffix}.csv"))
 
 
 async def open_job(
@@ -135,11 +129,7 @@ async def open_job(
     spelling = msgspec.json.encode(told, order="sorted").decode()
     digest = await asyncio.to_thread(_sha256, path)
     async with context.db.tenant(merchant_id) as conn:
-        job = await begin_job(conn, merchant_id, kind, path.name, digest, spelling, str(errors.path))
-    day = FAULT_HEADER.index("business_day")
-    done = job.position.isoformat() if job.position is not None else ""
-    errors.begin(lambda row: "" < row[day] <= done)
-    return job
+        return await begin_job(conn, merchant_id, kind, path.name, digest, spelling, str(errors.path))
 
 
 async def keep_job(

@@ -26,7 +26,9 @@ _MAIN = "from huimeng.porting.store.parts import main; main()"
 Tell = Callable[[int, int, int], None]
 
 
-async def read_parts(source: Source, settings: ReadSettings, folder: Path, tell: Tell) -> list[tuple[PartSpec, PartResult]]:
+async def read_parts(
+    source: Source, settings: ReadSettings, folder: Path, tell: Tell
+) -> list[tuple[PartSpec, PartResult]]:
     """tell(bytes done, rows, bad rows) as it goes on; ReadingFailed when a process breaks off."""
     if source.size - source.start < _TWO_PARTS_BYTES:
         spec = PartSpec(source, settings, str(folder), 0, source.start, source.size)

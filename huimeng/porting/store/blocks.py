@@ -6,7 +6,7 @@ import codecs
 import csv
 import io
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, Protocol
 
@@ -90,7 +90,8 @@ def _with_header(path: Path, size: int, encoding: str, first: bytes, start: int)
     taken = io.StringIO(text, newline="")
     head = "".join(next(taken) for _ in range(reader.line_num))
     # Bytes are counted in the file itself: a decoded replacement has another length than what it stands for.
-    skipped = _bytes_of_lines(first, reader.line_num) if "\N{REPLACEMENT CHARACTER}" in head else len(head.encode(encoding))
+    damaged = "\N{REPLACEMENT CHARACTER}" in head
+    skipped = _bytes_of_lines(first, reader.line_num) if damaged else len(head.encode(encoding))
     return Source(str(path), size, encoding, delimiter, tuple(header), start + skipped, reader.line_num)
 
 
@@ -145,8 +146,18 @@ class Reading:
     `overran` says so, because whoever began at `end` has begun in the middle of a cell.
     """
 
-    def __init__(self, source: Source, taker: Taker, start: int, end: int, lines_before: int) -> None:
+    def __init__(
+        self,
+        source: Source,
+        taker: Taker,
+        start: int,
+        end: int,
+        lines_before: int,
+        *,
+        block_bytes: int = BLOCK_BYTES,
+    ) -> None:
         self.overran = False
+        self._block_bytes = block_bytes
         self._source = source
         self._taker = taker
         self._start = start
@@ -154,21 +165,21 @@ class Reading:
         self._line = lines_before
         self._carried: list[str] = []
 
-    def run(self, progress: Callable[[int], None]) -> None:
-        """progress(bytes read so far in this part) after each block."""
+    def steps(self) -> Iterator[int]:
+        """Reads block after block; yields the bytes read so far in this part."""
         csv.field_size_limit(CELL_CHARACTERS)
         with Path(self._source.path).open("rb") as file:
             done = 0
             for block in self._blocks(file, self._start, self._end):
                 self._block(block)
                 done += len(block)
-                progress(done)
+                yield done
             if self._carried and self._end < self._source.size:
                 self.overran = True
                 for block in self._blocks(file, self._end, self._source.size):
                     self._block(block)
                     done += len(block)
-                    progress(done)
+                    yield done
         self._parse(self._carried, final=True)
 
     def _blocks(self, file: BinaryIO, start: int, end: int) -> Iterator[bytes]:
@@ -176,7 +187,7 @@ class Reading:
         file.seek(start)
         rest = b""
         while start < end:
-            data = file.read(min(BLOCK_BYTES, end - start))
+            data = file.read(min(self._block_bytes, end - start))
             if not data:
                 break
             start += len(data)
@@ -254,11 +265,11 @@ class Reading:
                 break
             except csv.Error as error:
                 at += taker.reached
-                if "unexpected end" in str(error) and not final:
-                    if sum(map(len, lines[at:])) <= _RECORD_CHARACTERS:
-                        self._carried = lines[at:]
-                        self._line = before + at
-                        return
+                open_record = "unexpected end" in str(error) and not final
+                if open_record and sum(map(len, lines[at:])) <= _RECORD_CHARACTERS:
+                    self._carried = lines[at:]
+                    self._line = before + at
+                    return
                 taker.lost(before + at + 1, _fault(before + at + 1, lines[at], error))
                 at += 1
         self._line = before + len(lines)

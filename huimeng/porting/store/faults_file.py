@@ -45,11 +45,12 @@ class FaultFile:
         self._writer.writerow(fault_cells(fault))
         self.count += 1
 
-    def take_over(self, path: Path) -> None:
+    def take_over(self, path: Path, count: int) -> None:
         """Appends the rows that a reading process wrote."""
         with path.open(encoding="utf-8", newline="") as rows:
             for row in rows:
                 self._file.write(row)
+        self.count += count
         path.unlink()
 
     def flush(self) -> None:

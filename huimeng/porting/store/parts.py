@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import time
 from collections.abc import Callable
@@ -9,7 +10,7 @@ from pathlib import Path
 
 import msgspec
 
-from huimeng.porting.rules.columns import ORDER_COLUMNS, ORDER_REQUIRED, match_header
+from huimeng.porting.rules.columns import ORDER_COLUMNS, match_header
 from huimeng.porting.rules.order_rows import OrderRows, ReadSettings
 from huimeng.porting.store.blocks import Reading, Source, lines_before
 from huimeng.porting.store.faults_file import FaultFile
@@ -58,32 +59,28 @@ class PartReport(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 def read_part(spec: PartSpec, report: Callable[[PartReport], None]) -> PartResult:
-    header = match_header(spec.source.header, ORDER_COLUMNS, ORDER_REQUIRED if spec.settings.only_store is None else ())
+    header = match_header(spec.source.header, ORDER_COLUMNS)
     spill = SpillWriter(spec.spill, spec.number)
     with FaultFile(spec.faults, lock=False) as faults:
         rows = OrderRows(header, spec.settings, spill.add, faults.add)
         before = lines_before(spec.source, spec.start)
         reading = Reading(spec.source, rows, spec.start, spec.end, before)
         told = 0.0
-
-        def progress(done: int) -> None:
-            nonlocal told
+        for done in reading.steps():
             now = time.monotonic()
             if now - told >= _REPORT_SECONDS:
                 told = now
                 report(PartReport(done, rows.rows, rows.bad_rows))
-
-        reading.run(progress)
         rows.finish()
         spill.close()
         faults.close(keep_empty=True)
-    return PartResult(
-        rows.rows, rows.bad_rows, faults.count, sorted(rows.new_stores), spill.chunks, reading.overran
-    )
+    return PartResult(rows.rows, rows.bad_rows, faults.count, sorted(rows.new_stores), spill.chunks, reading.overran)
 
 
 def main() -> None:
     """A reading process: the spec comes in by standard input, reports go out a line each."""
+    # Whoever serves customers on this machine goes first.
+    os.nice(5)
     encoder = msgspec.json.Encoder()
     output = sys.stdout.buffer
 

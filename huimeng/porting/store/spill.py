@@ -1,6 +1,7 @@
 """Runs on disk between the passes, by business day: an external bucket sort of files of any order and size.
 
-The spill is written and read by the same import within minutes, in a folder of its own: marshal is safe and fastest there.
+The spill is written and read by the same import within minutes, in a folder of its own: there marshal is safe, and
+fastest.
 """
 
 from __future__ import annotations
@@ -77,8 +78,7 @@ class SpillWriter:
 class Spill:
     """The runs of a day, from all spill files; the files go when it is closed."""
 
-    def __init__(self, folder: Path, paths: list[Path], chunks: list[Chunk]) -> None:
-        self._folder = folder
+    def __init__(self, paths: list[Path], chunks: list[Chunk]) -> None:
         self._files = [path.open("rb") for path in paths]
         self._paths = paths
         self._by_day: dict[int, list[Chunk]] = {}

@@ -1,0 +1,168 @@
+"""The command line: what an owner, a provider or a developer does at a terminal."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import sys
+from collections.abc import Callable, Coroutine
+from datetime import date, datetime
+from types import FrameType
+from typing import Annotated, Any, TypeVar
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from huimeng import __version__
+from huimeng.checkout.service import verify_earnings
+from huimeng.entry import cli_import, cli_setup
+from huimeng.entry.context import Context, open_context
+from huimeng.infra.settings import Settings
+from huimeng.kernel.errors import BusinessError
+from huimeng.ledger.service import Difference, close_days, expire, verify
+from huimeng.merchant.service import find_merchant_id, list_merchants
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    help="会盟 Huimeng: 会员联盟管理系统 / member alliance management",
+)
+cli_setup.mount(app)
+app.add_typer(cli_import.app, name="import", help="导入会员与订单 / import members and orders")
+console = Console()
+T = TypeVar("T")
+
+MerchantCode = Annotated[str, typer.Option("--merchant", "-m", help="商户代码 / merchant code; 不填为全部 empty: all")]
+
+
+@app.command()
+def run(
+    demo: Annotated[bool, typer.Option("--demo", help="首次运行导入公开的示例数据 / import the public demo data once")] = False,
+) -> None:
+    """启动服务 / serve until Ctrl-C."""
+    from huimeng.entry.run import run as serve
+
+    serve(Settings.from_env(), console, demo=demo)
+
+
+@app.command()
+def version() -> None:
+    """版本 / version."""
+    console.print(f"会盟 Huimeng {__version__}")
+
+
+@app.command("verify")
+def verify_command(
+    merchant: MerchantCode = "",
+    day: Annotated[str, typer.Option("--day", help="只查一个记账日(UTC) / one booking day, YYYY-MM-DD")] = "",
+) -> None:
+    """从流水重算每个余额、批次与合计,逐一核对 / recompute everything from the transfers."""
+    booked_on = _day(day)
+
+    async def check(context: Context) -> int:
+        wrong = 0
+        with _bar() as bar:
+            for merchant_id, code in await _merchants(context, merchant):
+                task = bar.add_task(code, total=None)
+
+                def told(step: str, done: int, total: int, task: Any = task, code: str = code) -> None:
+                    bar.update(task, description=f"{code} {step}", completed=done, total=total)
+
+                found = await verify(context.db, merchant_id, booked_on, told)
+                if booked_on is None:
+                    found += [
+                        Difference("order_earning", each, None, None)
+                        for each in await verify_earnings(context.db, merchant_id)
+                    ]
+                wrong += _report(code, found)
+        return wrong
+
+    if _run(check):
+        raise typer.Exit(1)
+    console.print("[bold green]OK[/] 账目全部正确 / everything adds up")
+
+
+def _report(code: str, found: list[Difference]) -> int:
+    if found:
+        table = Table("check", "where", "stored", "computed", title=f"{code}: {len(found)} 处不符 differences")
+        for each in found[:50]:
+            table.add_row(each.check, str(each.where), str(each.stored), str(each.computed))
+        console.print(table)
+    return len(found)
+
+
+@app.command("expire")
+def expire_command(merchant: MerchantCode = "") -> None:
+    """处理到期积分,可随时重复执行 / write off what is no longer valid; run it as often as you like."""
+
+    async def write_off(context: Context) -> None:
+        for merchant_id, code in await _merchants(context, merchant):
+            amount = await expire(context.db, context.teller, merchant_id)
+            console.print(f"{code}: {amount}")
+
+    _run(write_off)
+
+
+@app.command("close-days")
+def close_days_command(merchant: MerchantCode = "") -> None:
+    """日结:汇总已结束的记账日 / sum up the booking days that are over."""
+
+    async def close(context: Context) -> None:
+        for merchant_id, code in await _merchants(context, merchant):
+            days = await close_days(context.db, merchant_id)
+            console.print(f"{code}: {', '.join(str(day) for day in days) or '-'}")
+
+    _run(close)
+
+
+async def _merchants(context: Context, code: str) -> list[tuple[int, str]]:
+    if code:
+        return [(await find_merchant_id(context.db, code), code)]
+    return [(merchant.merchant_id, merchant.code) for merchant in await list_merchants(context.db)]
+
+
+def _day(text: str) -> date | None:
+    if not text:
+        return None
+    try:
+        return datetime.strptime(text, "%Y-%m-%d").date()  # noqa: DTZ007  (a calendar day has no zone)
+    except ValueError as error:
+        raise typer.BadParameter("YYYY-MM-DD") from error
+
+
+def _bar() -> Progress:
+    return Progress(
+        TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), console=console
+    )
+
+
+def _run(work: Callable[[Context], Coroutine[Any, Any, T]]) -> T:
+    async def opened() -> T:
+        async with open_context() as context:
+            return await work(context)
+
+    return asyncio.run(opened())
+
+
+def main() -> None:
+    """The entry point: a refusal is told in words, without a traceback."""
+    signal.signal(signal.SIGTERM, _end)
+    try:
+        app()
+    except BusinessError as error:
+        Console(stderr=True).print(f"[bold red]{error.text('zh')}[/]\n{error.text('en')}  ({error.code})")
+        sys.exit(1)
+    except KeyboardInterrupt:
+        sys.exit(130)
+
+
+def _end(number: int, frame: FrameType | None) -> None:
+    # A normal exit, so that the embedded database is left in order.
+    sys.exit(128 + number)
+
+
+if __name__ == "__main__":
+    main()

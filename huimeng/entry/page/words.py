@@ -1,0 +1,175 @@
+"""Words and numbers of the page, Chinese first."""
+
+from __future__ import annotations
+
+from datetime import date, datetime, timedelta
+
+import msgspec
+
+from huimeng.kernel.errors import Lang
+from huimeng.kernel.money import format_fen
+from huimeng.kernel.times import zone
+
+_WORDS: dict[str, tuple[str, str]] = {
+    "brand": ("会盟", "Huimeng"),
+    "api": ("接口文档", "API"),
+    "other_language": ("English", "中文"),
+    "year": ("{year} 年经营数据", "Figures of {year}"),
+    "orders": ("订单", "Orders"),
+    "net": ("净销售额", "Net sales"),
+    "aov": ("客单价", "Per order"),
+    "active": ("活跃会员", "Active members"),
+    "new": ("新会员", "New members"),
+    "returning": ("老会员", "Returning"),
+    "by_month": ("按月", "by month"),
+    "members_by_month": ("活跃会员,按月", "Active members by month"),
+    "in_table": ("表格", "As a table"),
+    "month": ("月份", "Month"),
+    "find": ("查找会员", "Find a member"),
+    "find_hint": ("会员编号、卡号、手机号(或后四位)、姓名", "Member no., card, phone (or its last 4 digits), name"),
+    "find_button": ("查找", "Find"),
+    "find_try": ("演示数据中可试 1、1000、2000", "In the demo, try 1, 1000 or 2000"),
+    "found": ("找到 {count} 位会员", "{count} members found"),
+    "found_more": ("只显示前 {count} 位,请输入得更完整", "The first {count}; type more to narrow it down"),
+    "none_found": ("没有找到这位会员", "No such member"),
+    "none_found_hint": (
+        "会员编号、卡号和手机号须完整;手机号也可只输后四位;姓名可只输一部分。",
+        "Member number, card and phone must be complete; of a phone the last 4 digits do; of a name a part does.",
+    ),
+    "member": ("会员", "Member"),
+    "points": ("积分", "Points"),
+    "growth": ("成长值", "Growth"),
+    "balance": ("可用", "Available"),
+    "debt": ("待扣回 {amount}", "{amount} owed back"),
+    "expiring": ("30 天内到期 {amount}", "{amount} expire within 30 days"),
+    "lots": ("积分批次", "Points by lot"),
+    "earned": ("发放", "Earned"),
+    "remaining": ("剩余", "Left"),
+    "expires": ("有效期至", "Valid until"),
+    "never": ("长期有效", "No expiry"),
+    "history": ("积分明细", "Points history"),
+    "growth_history": ("成长值明细", "Growth history"),
+    "newest": ("最近 {count} 条", "newest {count}"),
+    "time": ("时间", "Time"),
+    "what": ("事由", "What"),
+    "change": ("变动", "Change"),
+    "after": ("余额", "Balance"),
+    "reference": ("单据", "Reference"),
+    "recent_orders": ("最近订单", "Recent orders"),
+    "order_no": ("订单号", "Order no."),
+    "store": ("门店", "Store"),
+    "paid": ("实付", "Paid"),
+    "refunded": ("已退", "Refunded"),
+    "status": ("状态", "Status"),
+    "name": ("姓名", "Name"),
+    "birthday": ("生日", "Birthday"),
+    "identities": ("身份", "Identities"),
+    "registered": ("注册时间", "Registered"),
+    "source": ("来源", "Joined through"),
+    "tags": ("标签", "Tags"),
+    "member_id": ("系统编号", "Id"),
+    "nothing_yet": ("还没有记录", "Nothing yet"),
+    "back": ("返回", "Back"),
+    "as_of": ("数据截至 {time}", "As of {time}"),
+    "lagging": (
+        "正在统计:还有 {count} 条业务记录未计入,本页会自动刷新。",
+        "Still counting: {count} records to go; this page refreshes by itself.",
+    ),
+    "demo_note": (
+        "演示数据:美国一家连锁超市的公开数据 Complete Journey(84.51°),金额为美元。",
+        "Demo: public data of a US grocer (Complete Journey by 84.51°); amounts are US dollars.",
+    ),
+    "masked_note": (
+        "姓名与手机号已脱敏。本页只在本机可见。",
+        "Names and phones are masked. This page is visible on this machine only.",
+    ),
+    "merchants": ("商户", "Merchants"),
+    "empty": ("还没有订单", "No orders yet"),
+    "empty_hint": ("接下来:", "What to do next:"),
+    "no_merchant": ("还没有商户", "No merchant yet"),
+    "step_demo": ("先看演示:导入一年的真实交易", "See the demo: a year of real trade"),
+    "step_merchant": ("建立商户", "Create your merchant"),
+    "step_store": ("建立门店", "Create a store"),
+    "step_members": ("导入会员(Excel 另存为 CSV)", "Import members (a CSV file)"),
+    "step_orders": ("导入订单", "Import orders"),
+    "step_key": ("或为收银系统发一个接口密钥", "Or give your POS an API key"),
+    "refused": ("无法打开", "This can't be shown"),
+}
+
+KINDS: dict[str, tuple[str, str]] = {
+    "earn": ("消费得积分", "Earned"),
+    "earn_reversed": ("退款扣回", "Taken back on refund"),
+    "refund_taken": ("退款扣回(其他批次)", "Taken back from other lots"),
+    "expiry_reversed": ("退款冲销过期", "Expiry undone by refund"),
+    "debt": ("退款欠扣", "Owed back"),
+    "debt_repaid": ("偿还欠扣", "Debt repaid"),
+    "debt_cleared": ("欠扣免除", "Debt cleared"),
+    "expire": ("过期", "Expired"),
+    "spend": ("使用", "Spent"),
+    "adjust": ("人工调整", "Adjusted"),
+    "opening": ("期初导入", "Opening balance"),
+}
+REFERENCES: dict[str, tuple[str, str]] = {
+    "order": ("订单", "order"),
+    "refund": ("退款", "refund"),
+    "adjustment": ("调整", "adjustment"),
+    "lot": ("批次", "lot"),
+}
+STATUSES: dict[str, tuple[str, str]] = {
+    "completed": ("已完成", "Completed"),
+    "partly_refunded": ("部分退款", "Partly refunded"),
+    "refunded": ("已退款", "Refunded"),
+    "voided": ("已作废", "Voided"),
+}
+IDENTITIES: dict[str, tuple[str, str]] = {
+    "phone": ("手机", "Phone"),
+    "card_no": ("卡号", "Card"),
+    "external_id": ("会员编号", "Member no."),
+}
+_SIGNS = {"CNY": "¥", "USD": "US$", "HKD": "HK$", "EUR": "€", "GBP": "£"}
+
+
+class Words(msgspec.Struct, frozen=True):
+    """timezone and currency are the merchant's."""
+
+    lang: Lang = "zh"
+    currency: str = "CNY"
+    timezone: str = "Asia/Shanghai"
+
+    def __call__(self, key: str, **fields: object) -> str:
+        return _WORDS[key][self.lang == "en"].format(**fields)
+
+    def of(self, names: dict[str, tuple[str, str]], key: str) -> str:
+        pair = names.get(key)
+        return key if pair is None else pair[self.lang == "en"]
+
+    def number(self, value: int) -> str:
+        return f"{value:,}"
+
+    def money(self, fen: int | None) -> str:
+        if fen is None:
+            return "—"
+        whole, point, cents = format_fen(abs(fen)).partition(".")
+        return f"{'-' if fen < 0 else ''}{self._sign()}{int(whole):,}{point}{cents}"
+
+    def short_money(self, fen: int) -> str:
+        """About three digits: 35.1万, 351k."""
+        sign, yuan = "-" if fen < 0 else "", abs(fen) // 100
+        if self.lang == "zh":
+            return f"{sign}{yuan // 10_000}.{yuan % 10_000 // 1000}万" if yuan >= 10_000 else f"{sign}{yuan:,}"
+        if yuan >= 1_000_000:
+            return f"{sign}{yuan // 1_000_000}.{yuan % 1_000_000 // 100_000}M"
+        return f"{sign}{yuan // 1000}k" if yuan >= 1000 else f"{sign}{yuan}"
+
+    def month(self, day: date) -> str:
+        return f"{day.month}月" if self.lang == "zh" else day.strftime("%b")
+
+    def time(self, at: datetime) -> str:
+        return at.astimezone(zone(self.timezone)).strftime("%Y-%m-%d %H:%M")
+
+    def last_day(self, ends: datetime) -> str:
+        """The local day before the first moment that is too late."""
+        return (ends - timedelta(seconds=1)).astimezone(zone(self.timezone)).strftime("%Y-%m-%d")
+
+    def _sign(self) -> str:
+        return _SIGNS.get(self.currency, self.currency + " ")

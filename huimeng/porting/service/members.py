@@ -1,0 +1,254 @@
+"""Members of a file, with the balances they bring along."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import deque
+from collections.abc import Sequence
+from datetime import datetime
+from pathlib import Path
+
+import msgspec
+
+from huimeng.infra.crypto import MerchantKeys
+from huimeng.kernel.errors import BusinessError, InvalidInput
+from huimeng.kernel.ids import cell_of
+from huimeng.kernel.times import utc_now
+from huimeng.ledger.store import AccountShelf
+from huimeng.member.commands import ImportMember
+from huimeng.member.service import import_member
+from huimeng.member.store import IdentityShelf, MemberShelf
+from huimeng.member.values import ImportOutcome
+from huimeng.merchant.service import get_merchant, merchant_keys
+from huimeng.merchant.values import Merchant
+from huimeng.porting.commands import OpenBalance
+from huimeng.porting.rules.columns import MEMBER_COLUMNS, Header, match_header
+from huimeng.porting.rules.faults import FAULT_HEADER, RowFault
+from huimeng.porting.rules.members import MemberRecord, MemberRows, MemberSettings
+from huimeng.porting.rules.order_rows import settings_latest
+from huimeng.porting.service.importing import (
+    Context,
+    ImportOptions,
+    ImportResult,
+    Progress,
+    Told,
+    check_options,
+    keep_job,
+    open_errors,
+    open_job,
+    send,
+    silent,
+)
+from huimeng.porting.service.rehearsal import rehearse
+from huimeng.porting.store.blocks import Reading, Source, open_source
+from huimeng.porting.store.faults_file import FaultFile
+from huimeng.porting.store.jobs import Job, Opening, OpeningShelf
+
+# Members under way at once, and bytes of the file that are parsed between two turns of the others.
+_WINDOW = 300
+_BLOCK_BYTES = 1 << 16
+_JOB_SAVED_SECONDS = 1.0
+# Faults that come from what is stored; those of a row's cells are found again when an import goes on.
+_STORED_CODES = {"conflict", "refused", "not_valid"}
+_SHELVES = {shelf.name: shelf for shelf in (MemberShelf(), IdentityShelf(), OpeningShelf(), AccountShelf())}
+# The columns of a file by the fields that members' checks name.
+_FIELDS = {"identities": "external_id", "source.channel": "join_source"}
+
+
+async def import_members(
+    context: Context,
+    merchant_id: int,
+    path: Path,
+    options: ImportOptions | None = None,
+    progress: Progress = silent,
+) -> ImportResult:
+    """Brings in new members and their opening balances, once; ImportFileError before anything is written.
+
+    counts: created, linked (a known member got what it lacked), unchanged, conflict, refused, openings_created.
+    """
+    options = options or ImportOptions()
+    check_options(options)
+    started = time.monotonic()
+    source = await asyncio.to_thread(open_source, path)
+    header = match_header(source.header, MEMBER_COLUMNS)
+    if not {"external_id", "phone", "card_no"} & header.places.keys():
+        match_header(source.header, MEMBER_COLUMNS, ("external_id",))
+    async with context.db.tenant(merchant_id) as conn:
+        merchant = await get_merchant(conn, merchant_id)
+        keys = await merchant_keys(conn, context.vault, merchant_id)
+    with open_errors(path, options) as errors:
+        job = None
+        if options.dry_run:
+            errors.begin()
+        else:
+            job = await open_job(context, merchant_id, "members", path, options, errors)
+            errors.begin(lambda row: _is_done(row, job))
+        work = _MemberImport(context, merchant, keys, options, errors, Told(progress), job)
+        await work.run(source, header)
+        kept = errors.close()
+    return ImportResult(
+        kind="members",
+        dry_run=options.dry_run,
+        resumed=job is not None and job.resumed,
+        rows=work.reader.rows,
+        bad_rows=work.reader.bad_rows,
+        counts={name: count for name, count in work.counts.items() if name != "line"},
+        unknown_columns=header.unknown,
+        error_file=errors.path if kept else None,
+        seconds=round(time.monotonic() - started, 3),
+    )
+
+
+def _is_done(row: Sequence[str], job: Job | None) -> bool:
+    """Whether a row of the error file is about a line that an interrupted import has dealt with."""
+    line, code = row[FAULT_HEADER.index("line")], row[FAULT_HEADER.index("code")]
+    return job is not None and code in _STORED_CODES and line.isdigit() and int(line) <= job.counts.get("line", 0)
+
+
+class _Outcome(msgspec.Struct, frozen=True):
+    name: str
+    opened: bool = False
+    fault: RowFault | None = None
+
+
+class _MemberImport:
+    reader: MemberRows
+
+    def __init__(
+        self,
+        context: Context,
+        merchant: Merchant,
+        keys: MerchantKeys,
+        options: ImportOptions,
+        errors: FaultFile,
+        told: Told,
+        job: Job | None,
+    ) -> None:
+        # line: the last one that is dealt with.
+        names = ("created", "linked", "unchanged", "conflict", "refused", "openings_created", "line")
+        self.counts = dict.fromkeys(names, 0) | (job.counts if job is not None else {})
+        self._context = context
+        self._merchant = merchant
+        self._keys = keys
+        self._options = options
+        self._errors = errors
+        self._told = told
+        self._job = job
+        self._now = utc_now()
+        self._cell_id = cell_of(merchant.merchant_id)
+        self._flights: deque[tuple[int, asyncio.Task[_Outcome]]] = deque()
+        self._saved_at = time.monotonic()
+
+    async def run(self, source: Source, header: Header) -> None:
+        settings = MemberSettings(
+            timezone=self._merchant.timezone,
+            source_timezone=self._options.source_timezone or self._merchant.timezone,
+            latest=settings_latest(self._now),
+            far=datetime(2199, 12, 31, tzinfo=self._now.tzinfo),
+        )
+        self.reader = MemberRows(header, settings, self._errors.add)
+        reading = Reading(source, self.reader, source.start, source.size, source.header_lines, block_bytes=_BLOCK_BYTES)
+        total, after = source.size - source.start, self.counts["line"]
+        try:
+            for done in reading.steps():
+                await self._take(after)
+                self._told("write", done, total, self.counts)
+            self.reader.finish()
+            await self._take(after)
+            while self._flights:
+                await self._land()
+        finally:
+            for _, task in self._flights:
+                task.cancel()
+            await asyncio.gather(*(task for _, task in self._flights), return_exceptions=True)
+        self._told("write", total, total, self.counts, last=True)
+        if self._job is not None:
+            await keep_job(self._context, self._merchant.merchant_id, self._job, None, self.counts, finished=True)
+
+    async def _take(self, after: int) -> None:
+        records = [record for record in self.reader.records if record.line > after]
+        self.reader.records.clear()
+        if self._options.dry_run:
+            for start in range(0, len(records), _WINDOW):
+                await self._check(records[start : start + _WINDOW])
+            return
+        for record in records:
+            self._flights.append((record.line, asyncio.create_task(self._one(record))))
+            while len(self._flights) > _WINDOW:
+                await self._land()
+        # Also when a block held nothing new.
+        await asyncio.sleep(0)
+
+    async def _land(self) -> None:
+        line, task = self._flights[0]
+        outcome = await task
+        self._flights.popleft()
+        self._count(outcome)
+        self.counts["line"] = line
+        if self._job is not None and time.monotonic() - self._saved_at >= _JOB_SAVED_SECONDS:
+            self._errors.flush()
+            await keep_job(self._context, self._merchant.merchant_id, self._job, None, self.counts)
+            self._saved_at = time.monotonic()
+
+    def _count(self, outcome: _Outcome) -> None:
+        self.counts[outcome.name] += 1
+        self.counts["openings_created"] += outcome.opened
+        if outcome.fault is not None:
+            self._errors.add(outcome.fault)
+
+    async def _one(self, record: MemberRecord) -> _Outcome:
+        try:
+            command = import_member(self._cell_id, self._keys, record.member, now=self._now)
+            done = (await send(self._context.teller, command)).value
+            opening = self._opening(record, done)
+            opened = "" if opening is None else (await send(self._context.teller, opening)).value.outcome
+        except BusinessError as refusal:
+            return _refused(record, refusal, self.reader)
+        return _outcome(record, done, opened)
+
+    async def _check(self, records: Sequence[MemberRecord]) -> None:
+        """What _one would come to, for many at once."""
+        commands: list[tuple[MemberRecord, ImportMember]] = []
+        for record in records:
+            try:
+                commands.append((record, import_member(self._cell_id, self._keys, record.member, now=self._now)))
+            except InvalidInput as refusal:
+                self._count(_refused(record, refusal, self.reader))
+        async with self._context.db.reader(self._merchant.merchant_id) as conn:
+            answers = await rehearse(conn, _SHELVES, [command for _, command in commands], self._now)
+            for (record, _), done in zip(commands, answers, strict=True):
+                if isinstance(done, BusinessError):
+                    self._count(_refused(record, done, self.reader))
+                    continue
+                opening = self._opening(record, done)
+                opened = ""
+                if opening is not None:
+                    # A member who is only to be created has none yet.
+                    known = [opening] if done.outcome != "created" else []
+                    looked_up = await rehearse(conn, _SHELVES, known, self._now)
+                    opened = looked_up[0].outcome if looked_up else "created"
+                self._count(_outcome(record, done, opened))
+
+    def _opening(self, record: MemberRecord, done: ImportOutcome) -> OpenBalance | None:
+        if done.member_id is None or done.outcome == "conflict" or not (record.lots or record.growth):
+            return None
+        return OpenBalance(self._cell_id, done.member_id, Opening(record.lots, record.growth), self._now)
+
+
+def _outcome(record: MemberRecord, done: ImportOutcome, opened: str) -> _Outcome:
+    if done.outcome == "conflict":
+        return _Outcome("conflict", fault=RowFault(record.line, "conflict", note=", ".join(done.differs)))
+    if opened == "conflict":
+        return _Outcome("conflict", fault=RowFault(record.line, "conflict", note="points, growth"))
+    return _Outcome(done.outcome, opened == "created")
+
+
+def _refused(record: MemberRecord, refusal: BusinessError, reader: MemberRows) -> _Outcome:
+    if isinstance(refusal, InvalidInput):
+        field = str(refusal.fields["field"])
+        column = reader.column(_FIELDS.get(field, field))
+        note = f"{refusal.fields['reason_zh']} / {refusal.fields['reason']}"
+        return _Outcome("refused", fault=RowFault(record.line, "not_valid", column, "", note))
+    note = f"{refusal.text('zh')} / {refusal.text('en')}"
+    return _Outcome("refused", fault=RowFault(record.line, "refused", note=note))
