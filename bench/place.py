@@ -15,6 +15,7 @@ from huimeng.entry.context import Context, connected
 from huimeng.entry.migrate import upgrade
 from huimeng.infra.database import DatabaseUrls
 from huimeng.infra.embedded import EmbeddedPostgres
+from huimeng.infra.embedded import opened as opened_database
 from huimeng.infra.embedded.cluster import read_secrets
 from huimeng.infra.embedded.roles import ADMIN_ROLE, socket_url
 from huimeng.infra.settings import Settings
@@ -65,6 +66,13 @@ def database(folder: Path, slow_disk: bool = False) -> Iterator[Place]:
         yield Place(folder, urls, admin_url)
     finally:
         server.stop()
+
+
+@contextmanager
+def opened_urls() -> Iterator[DatabaseUrls]:
+    """In a server's worker: the database of HUIMENG_DATA, which is running already."""
+    with opened_database(Settings.from_env()) as urls:
+        yield urls
 
 
 @asynccontextmanager

@@ -9,7 +9,7 @@ import msgspec
 
 from huimeng.analytics.values import BucketOut, Figures, Overview, PeriodOut, Trend
 
-_FIGURES = Figures(orders=7, net_fen=77550, aov_fen=11079, active_members=3, new_members=2, returning_members=1)
+_FIGURES = Figures(orders=6, net_fen=85850, aov_fen=14308, active_members=3, new_members=1, returning_members=2)
 _MARCH = (date(2026, 3, 1), date(2026, 3, 31))
 _AS_OF = datetime(2026, 4, 1, 2, tzinfo=UTC)
 _PERIOD = PeriodOut(*_MARCH, "asked")

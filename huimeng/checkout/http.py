@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import msgspec
 from litestar import get, post
 from litestar.openapi.spec.example import Example
-from litestar.params import Body, Parameter
+from litestar.params import Body, HeaderParameter, PathParameter, QueryParameter
 
 from huimeng.checkout.commands import RefundOrder
 from huimeng.checkout.service import Till, get_order, list_orders, refund_command
@@ -29,9 +29,13 @@ from huimeng.infra.http import Req, caller, cursor_id, database, language, parse
 from huimeng.kernel.errors import BusinessError
 from huimeng.kernel.ids import cell_of_entity
 
-KEY = Parameter(header="Idempotency-Key", required=True, max_length=200, description="同一键只记一次 / written once")
-Key = Annotated[str, KEY]
-Limit = Annotated[int, Parameter(ge=1, le=200)]
+Key = Annotated[
+    str, HeaderParameter(name="Idempotency-Key", required=True, max_length=200, description="同键只记一次 / written once")
+]
+OrderId = Annotated[str, PathParameter(description="订单编号 / order id")]
+MemberId = Annotated[str | None, QueryParameter(name="member_id", description="会员编号 / member id")]
+Cursor = Annotated[str | None, QueryParameter(name="cursor", description="上页的 next_cursor")]
+Limit = Annotated[int, QueryParameter(name="limit", ge=1, le=200)]
 
 _BILL = {
     "store": "s1",
@@ -73,7 +77,7 @@ async def quote_order(
 async def complete_order(
     request: Req,
     data: Annotated[OrderIn, Body(examples=[Example(value={**_BILL, "order_no": "20261122-0001"})])],
-    key: Key,
+    key: Key = "",
 ) -> CompletedOut:
     principal = caller(request, "orders:write")
     name, fingerprint = await write_key(request)
@@ -89,7 +93,7 @@ async def complete_order(
     description="每单独立成败;单个订单的键是 <Idempotency-Key>:<source>:<store>:<order_no>。"
     "Each order stands for itself; its own key is derived from the request's key.",
 )
-async def complete_orders(request: Req, data: BatchIn, key: Key) -> BatchOut:
+async def complete_orders(request: Req, data: BatchIn, key: Key = "") -> BatchOut:
     principal = caller(request, "orders:write")
     name, _ = await write_key(request)
     items = await asyncio.gather(*(_one(request, principal.merchant_id, name, body) for body in data.orders))
@@ -116,9 +120,9 @@ async def _one(request: Req, merchant_id: int, key: str, body: OrderIn) -> Batch
 )
 async def refund_order(
     request: Req,
-    order_id: str,
+    order_id: OrderId,
     data: Annotated[RefundIn, Body(examples=[Example(value={"lines": [{"line_no": 1, "quantity": "1"}]})])],
-    key: Key,
+    key: Key = "",
 ) -> RefundOut:
     principal = caller(request, "orders:write")
     name, fingerprint = await write_key(request)
@@ -134,7 +138,7 @@ async def refund_order(
     summary="作废订单 / Void",
     description="整单作废,收回其全部所得。Undoes the whole order and takes back all that it earned.",
 )
-async def void_order(request: Req, order_id: str, key: Key) -> RefundOut:
+async def void_order(request: Req, order_id: OrderId, key: Key = "") -> RefundOut:
     principal = caller(request, "orders:write")
     name, fingerprint = await write_key(request)
     entity = parse_id(order_id, "order_id")
@@ -145,7 +149,7 @@ async def void_order(request: Req, order_id: str, key: Key) -> RefundOut:
 
 
 @get("/v1/orders/{order_id:str}", tags=["orders"], summary="订单详情 / One order")
-async def read_order(request: Req, order_id: str) -> OrderView:
+async def read_order(request: Req, order_id: OrderId) -> OrderView:
     principal = caller(request, "orders:read")
     async with database(request).reader(principal.merchant_id) as conn:
         return await get_order(conn, principal.merchant_id, parse_id(order_id, "order_id"))
@@ -153,7 +157,7 @@ async def read_order(request: Req, order_id: str) -> OrderView:
 
 @get("/v1/orders", tags=["orders"], summary="订单列表 / Orders, newest first")
 async def read_orders(
-    request: Req, member_id: str | None = None, cursor: str | None = None, limit: Limit = 50
+    request: Req, member_id: MemberId = None, cursor: Cursor = None, limit: Limit = 50
 ) -> OrderPage:
     principal = caller(request, "orders:read")
     member = None if member_id is None else parse_id(member_id, "member_id")

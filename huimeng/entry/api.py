@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 import prometheus_client
 from litestar import Litestar, Response, get
+from litestar.enums import ScopeType
 from litestar.exceptions import HTTPException
 from litestar.openapi import OpenAPIConfig
 from litestar.openapi.spec import Components, License, SecurityScheme
@@ -63,7 +64,7 @@ class Gate:
         self._state = state
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or not scope["path"].startswith("/v1/"):
+        if scope["type"] != ScopeType.HTTP or not scope["path"].startswith("/v1/"):
             await self._app(scope, receive, send)
             return
         try:
@@ -144,7 +145,8 @@ def _openapi() -> OpenAPIConfig:
         title="会盟 Huimeng API",
         version="v1",
         description=(
-            "金额单位为分,编号为数字文本,时间带时区。每个写操作须带 Idempotency-Key:同键同内容得到同一答复,只记一次。\n\n"
+            "金额单位为分,编号为数字文本,时间带时区。每个写操作须带 Idempotency-Key:"
+            "同键同内容得到同一答复,只记一次。\n\n"
             "Amounts are in fen (1/100 yuan), ids are digits as text, times carry an offset. Every write takes an "
             "Idempotency-Key: the same key and body get the same answer and are booked once. Errors are RFC 9457 "
             "problem details with a stable `code`."

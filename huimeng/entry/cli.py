@@ -40,7 +40,7 @@ MerchantCode = Annotated[str, typer.Option("--merchant", "-m", help="商户代�
 
 @app.command()
 def run(
-    demo: Annotated[bool, typer.Option("--demo", help="首次运行导入公开的示例数据 / import the public demo data once")] = False,
+    demo: Annotated[bool, typer.Option("--demo", help="首次运行先导入公开示例数据 / import public demo data")] = False,
 ) -> None:
     """启动服务 / serve until Ctrl-C."""
     from huimeng.entry.run import run as serve

@@ -107,7 +107,7 @@ def create_store(
 def create_api_key(
     merchant: Merchant,
     name: Annotated[str, typer.Option("--name", help="用途 / what it is for")] = "cli",
-    scope: Annotated[list[str] | None, typer.Option("--scope", help="权限,可多次 / repeatable; 不填为全部 empty: all")] = None,
+    scope: Annotated[list[str] | None, typer.Option("--scope", help="权限,可多次,不填为全部 / empty: all")] = None,
     days: Annotated[int | None, typer.Option("--days", help="有效天数 / valid for so many days")] = None,
 ) -> None:
     """新建 API 密钥,只显示这一次 / a new API key, shown this once."""

@@ -30,6 +30,7 @@ class Context(msgspec.Struct, frozen=True):
 
 # An import sends bigger batches than a till: fewer flushes, yet other callers still get in between.
 IMPORT_WEIGHT = 4096
+TILL_WEIGHT = 2048
 
 
 def shelves() -> list[Shelf]:
@@ -52,23 +53,26 @@ def shelves() -> list[Shelf]:
 
 
 @asynccontextmanager
-async def open_context(settings: Settings | None = None, *, migrate: bool = True) -> AsyncIterator[Context]:
+async def open_context(
+    settings: Settings | None = None, *, migrate: bool = True, importing: bool = False
+) -> AsyncIterator[Context]:
     """Starts the embedded database when this process is its first user, and stops it when it is the last."""
     settings = settings or Settings.from_env()
     with opened(settings) as urls:
         if migrate:
             upgrade(urls.owner)
-        async with connected(settings, urls) as context:
+        async with connected(settings, urls, importing=importing) as context:
             yield context
 
 
 @asynccontextmanager
-async def connected(settings: Settings, urls: DatabaseUrls, *, max_weight: int = 2048) -> AsyncIterator[Context]:
-    """On a database that is running and migrated."""
+async def connected(settings: Settings, urls: DatabaseUrls, *, importing: bool = False) -> AsyncIterator[Context]:
+    """On a database that is running and migrated; importing: the Teller of a process that only imports."""
     db = await Database.open(urls)
     try:
         vault = await open_vault(db, settings.data_dir, settings.master_key)
-        async with Teller(urls, shelves(), max_weight=max_weight) as teller:
+        weight = IMPORT_WEIGHT if importing else TILL_WEIGHT
+        async with Teller(urls, shelves(), max_weight=weight, durable=not importing) as teller:
             yield Context(settings, urls, db, teller, vault)
     finally:
         await db.close()

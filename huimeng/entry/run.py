@@ -16,9 +16,10 @@ from contextlib import contextmanager
 
 from granian import Granian
 from granian.constants import Interfaces
+from granian.log import LogLevels
 from rich.console import Console
 
-from huimeng.entry.context import IMPORT_WEIGHT, connected
+from huimeng.entry.context import connected
 from huimeng.entry.migrate import upgrade
 from huimeng.infra.database import DatabaseUrls
 from huimeng.infra.embedded import opened
@@ -71,7 +72,7 @@ async def _load_demo(settings: Settings, urls: DatabaseUrls, console: Console) -
 
     if is_loaded(settings.data_dir):
         return
-    async with connected(settings, urls, max_weight=IMPORT_WEIGHT) as context:
+    async with connected(settings, urls, importing=True) as context:
         await show_demo(context, console)
 
 
@@ -88,8 +89,7 @@ def serve(settings: Settings) -> None:
         respawn_interval=0.5,
         workers_kill_timeout=10,
         log_enabled=True,
-        log_level="warning",
-        process_name="huimeng",
+        log_level=LogLevels.warning,
     ).serve()
 
 

@@ -28,3 +28,5 @@ def configure_logging(level: int = logging.INFO) -> None:
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level)
+    # Alembic tells of every start, not only of what it does.
+    logging.getLogger("alembic").setLevel(logging.WARNING)

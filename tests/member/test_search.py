@@ -15,6 +15,7 @@ from huimeng.kernel.errors import InvalidInput
 from huimeng.kernel.ids import cell_of
 from huimeng.member import sealing, service
 from huimeng.member.service import MemberQuery
+from huimeng.member.store import IdentityShelf
 from huimeng.member.values import IdentityInput, MemberInput, MemberPatch, MemberView
 from huimeng.merchant import service as merchant_service
 from huimeng.merchant.values import MerchantInput
@@ -181,3 +182,13 @@ async def test_searches_can_use_their_indexes(db: Database, shop_id: int) -> Non
     async with db.reader(shop_id) as conn:
         for names, usable in ((["int8eq", "int4eq", "int2eq", "byteaeq"], True), (["arraycontains"], False)):
             assert await (await conn.execute(query, (names,))).fetchone() == (usable,)
+
+
+async def test_commands_look_identities_up_by_their_whole_key(db: Database, shop_id: int, cell: int) -> None:
+    """With decode() inside the join the index would be searched by cell and kind only, and every row of them read."""
+    ((statement, params),) = IdentityShelf().load([(cell, 1, b"x" * 32)])
+    async with db.tenant(shop_id) as conn:
+        for setting in ("enable_seqscan", "enable_hashjoin", "enable_mergejoin", "enable_bitmapscan"):
+            await conn.execute(f"set local {setting} = off")
+        plan = [row[0] for row in await (await conn.execute(f"explain {statement}", params)).fetchall()]
+    print("\n".join(plan)); assert any("Index Cond" in line and "blind_index" in line for line in plan), plan

@@ -171,7 +171,7 @@ def test_the_reference_shows_examples() -> None:
     }
     body = paths[RULES]["post"]["requestBody"]["content"]["application/json"]
     answer = paths[RULES]["post"]["responses"]["201"]["content"]["application/json"]
-    assert len(body["examples"]) == 3 and answer["examples"]
+    assert len(body["schema"]["examples"]) == 3 and answer["examples"]
 
 
 def test_every_route_says_what_it_is_for() -> None:

@@ -34,6 +34,7 @@ LATEST = datetime(2030, 1, 1, tzinfo=UTC)
         ("−1.00", -100),
         ("007.10", 710),
         ("5.", 500),
+        ("\uff11\uff12\uff0e\uff13\uff14", 1234),  # full-width digits
     ],
 )
 def test_money(cell: str, fen: int) -> None:
@@ -112,6 +113,7 @@ def test_quantity_refused(cell: str, code: str) -> None:
         ("2025-03-01T11:53+01", None),  # 19 characters, but no time that ends in seconds
         ("2025年3月1日 18:30:00", datetime(2025, 3, 1, 10, 30, tzinfo=UTC)),
         ("2025-03-01 18:30:00", datetime(2025, 3, 1, 10, 30, tzinfo=UTC)),
+        ("\uff12\uff10\uff12\uff15-03-01 18:30:00", datetime(2025, 3, 1, 10, 30, tzinfo=UTC)),
         ("2025-02-30 10:00:00", None),
         ("2025-03-01 25:00:00", None),
         ("2025-03-01 18:30:61", None),
@@ -128,7 +130,7 @@ def test_moment(cell: str, at: datetime | None) -> None:
         assert cells.moment(cell, SHANGHAI, LATEST) == at
 
 
-@pytest.mark.parametrize("cell", ["1989-12-31 00:00:00", "2031-01-01 00:00:00", "0001-01-01", "9999-12-31 23:59"])
+@pytest.mark.parametrize("cell", ["1989-12-31 00:00:00", "2031-01-01 00:00:00", "1900-01-01", "9999-12-30 23:59"])
 def test_moment_out_of_range(cell: str) -> None:
     with pytest.raises(CellFault) as refusal:
         cells.moment(cell, SHANGHAI, LATEST)
@@ -140,9 +142,9 @@ def test_source_zone_is_only_for_times_without_one() -> None:
     assert cells.moment("2017-07-01 12:00:00-04:00", UTC, LATEST) == datetime(2017, 7, 1, 16, tzinfo=UTC)
 
 
-@given(st.datetimes(datetime(1991, 1, 1), datetime(2029, 1, 1)))
-def test_both_ways_of_reading_a_time_agree(local: datetime) -> None:
-    local = local.replace(microsecond=0)
+@given(st.integers(700_000_000, 1_800_000_000))
+def test_both_ways_of_reading_a_time_agree(seconds: int) -> None:
+    local = datetime.fromtimestamp(seconds, SHANGHAI)
     usual, other = local.strftime("%Y-%m-%d %H:%M:%S"), local.strftime("%Y/%m/%d %H:%M:%S")
     assert cells.moment(usual, SHANGHAI, LATEST) == cells.moment(other, SHANGHAI, LATEST)
 
@@ -172,7 +174,7 @@ def test_whole_number_refused(cell: str) -> None:
 
 @pytest.mark.parametrize(
     ("cell", "code"),
-    [("A12", "A12"), (" 000123 ", "000123"), ("会员①", "会员1"), ("=1+1", "=1+1")],
+    [("A12", "A12"), (" 000123 ", "000123"), ("\uff21\uff11\uff12", "A12"), ("会员①", "会员1"), ("=1+1", "=1+1")],
 )
 def test_code(cell: str, code: str) -> None:
     assert cells.code(cell, 64) == code

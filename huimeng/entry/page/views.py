@@ -8,7 +8,7 @@ from datetime import datetime
 import msgspec
 
 from huimeng.analytics.values import BucketOut, Overview, Trend
-from huimeng.checkout.schemas import OrderSummary
+from huimeng.checkout.values import OrderSummary
 from huimeng.entry.demo import MERCHANT_CODE as DEMO
 from huimeng.entry.page.chart import bars
 from huimeng.entry.page.html import Html, document, html, table, tag

@@ -40,7 +40,11 @@ class _Waiting:
 
 
 class Teller:
-    """submit() answers after the commit returned; one lane a process, all merchants mixed."""
+    """submit() answers after the commit returned; one lane a process, all merchants mixed.
+
+    durable False doesn't wait for the disk at each commit: for an import, which acknowledges nothing before a later,
+    durable commit (its job's position) has brought everything before it to the disk, and which can be run again.
+    """
 
     def __init__(
         self,
@@ -49,18 +53,21 @@ class Teller:
         *,
         max_weight: int = 2048,
         max_queue: int = 2048,
+        durable: bool = True,
         clock: Callable[[], datetime] = utc_now,
     ) -> None:
         self._urls = urls
         self._shelves = {shelf.name: shelf for shelf in shelves}
         self._max_weight = max_weight
         self._max_queue = max_queue
+        self._options = _OPTIONS if durable else f"{_OPTIONS} -c synchronous_commit=off"
         self._clock = clock
         self._queue: deque[_Waiting] = deque()
         self._arrived = asyncio.Event()
         self._conn: Connection | None = None
         self._cache: Cache = {}
         self._task: asyncio.Task[None] | None = None
+        self._closing = False
 
     async def __aenter__(self) -> Self:
         self._task = asyncio.create_task(self._serve(), name="teller")
@@ -68,15 +75,11 @@ class Teller:
 
     async def __aexit__(self, *_: object) -> None:
         """Commands that were accepted are finished first."""
-        while self._queue:
-            await asyncio.sleep(0.01)
+        self._closing = True
+        self._arrived.set()
         if self._task is not None:
-            self._closing = True
-            self._arrived.set()
             await self._task
         await self._disconnect()
-
-    _closing = False
 
     @property
     def full(self) -> bool:
@@ -167,7 +170,7 @@ class Teller:
     async def _connect(self) -> Connection:
         if self._conn is None or self._conn.closed:
             conn = await AsyncConnection.connect(
-                self._urls.runtime, autocommit=True, prepare_threshold=0, options=_OPTIONS, connect_timeout=3
+                self._urls.runtime, autocommit=True, prepare_threshold=0, options=self._options, connect_timeout=3
             )
             conn.prepared_max = 500
             if self._urls.runtime_role is not None:
