@@ -121,7 +121,9 @@ async def _join(context: Context, merchant_id: int, count: int) -> list[int]:
                 join_member(
                     cell_of(merchant_id),
                     keys,
-                    MemberInput(identities=[IdentityInput("external_id", f"m{number}")]),
+                    MemberInput(
+                        identities=[IdentityInput("external_id", f"m{number}")], registered_at=RULES_SINCE
+                    ),
                     now=now,
                 )
             )

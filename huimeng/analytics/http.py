@@ -8,7 +8,7 @@ from typing import Annotated, Any
 from litestar import get
 from litestar.openapi.datastructures import ResponseSpec
 from litestar.openapi.spec import Example
-from litestar.params import Parameter
+from litestar.params import QueryParameter
 
 from huimeng.analytics import service
 from huimeng.analytics.rules import Grain
@@ -17,13 +17,17 @@ from huimeng.analytics.values import Overview, Trend
 from huimeng.infra.http import Req, caller, database
 
 From = Annotated[
-    date | None, Parameter(query="from", description="first business day, included 起始营业日", required=False)
+    date | None, QueryParameter(name="from", description="first business day, included 起始营业日", required=False)
 ]
-To = Annotated[date | None, Parameter(query="to", description="last business day, included 截止营业日", required=False)]
+To = Annotated[
+    date | None, QueryParameter(name="to", description="last business day, included 截止营业日", required=False)
+]
 Store = Annotated[
-    str | None, Parameter(query="store", description="code of one store 门店编码", required=False, max_length=64)
+    str | None, QueryParameter(name="store", description="code of one store 门店编码", required=False, max_length=64)
 ]
-Graining = Annotated[Grain, Parameter(query="grain", description="day, week (ISO, from Monday), month or quarter 粒度")]
+Graining = Annotated[
+    Grain, QueryParameter(name="grain", description="day, week (ISO, from Monday), month or quarter 粒度")
+]
 
 _WITHOUT_DAYS = (
     "Without `from` and `to`: the last 30 days; when those hold no order, the 30 days up to the last order, "

@@ -164,6 +164,8 @@ def on_fault(request: Req, error: Exception) -> Response[bytes]:
     """Anything unexpected: logged with its traceback, answered without its text."""
     if isinstance(error, psycopg.OperationalError):
         return problem(Unavailable(), language(request))
+    if isinstance(error, RecursionError):
+        return problem(InvalidInput("body", "nested too deeply", "嵌套过深"), language(request))
     log.error("fault in %s %s", request.method, request.url.path, exc_info=error)
     fault = _Refused("internal_error", 500, "系统出错,已记录", "Something went wrong on our side; it is logged")
     return problem(fault, language(request))

@@ -90,7 +90,7 @@ class JoinMember(_MemberCommand):
             consent_version=profile.consent_version,
             consent_at=profile.consent_at,
             tags=profile.tags,
-            name_tokens=sealing.name_tokens(self.keys, rules.name_pieces(profile.name)) if profile.name else None,
+            name_tokens=sealing.tokens_of_name(self.keys, profile.name) if profile.name else None,
         )
         member.identities = tuple(self._give(rows, member, identity) for identity in profile.identities)
         rows.put(MEMBER, (self.cell_id, member_id), member)
@@ -161,7 +161,7 @@ class ImportMember(JoinMember):
         fresh: dict[str, object] = {}
         if member.name is None and profile.name is not None:
             fresh["name"] = sealing.seal_name(cipher, profile.name)
-            fresh["name_tokens"] = sealing.name_tokens(self.keys, rules.name_pieces(profile.name))
+            fresh["name_tokens"] = sealing.tokens_of_name(self.keys, profile.name)
         if member.birthday is None and profile.birthday is not None:
             fresh["birthday"] = sealing.seal_birthday(cipher, profile.birthday)
         if member.consent_at is None and profile.consent_at is not None:
@@ -223,9 +223,12 @@ class ChangeMember(_MemberCommand):
         changes = self.changes
         cipher = self.keys.member(member.member_id, member.wrapped_key)
         fields: list[str] = []
-        if changes.name is not UNSET and changes.name != sealing.open_name(cipher, member.name):
+        name_before = sealing.open_name(cipher, member.name)
+        if changes.name is not UNSET and changes.name != name_before:
+            if member.name_tokens is None:
+                member.stored_tokens = sealing.tokens_of_name(self.keys, name_before)
             member.name = sealing.seal_name(cipher, changes.name)
-            member.name_tokens = sealing.name_tokens(self.keys, rules.name_pieces(changes.name or ""))
+            member.name_tokens = sealing.tokens_of_name(self.keys, changes.name)
             fields.append("name")
         if changes.birthday is not UNSET and changes.birthday != sealing.open_birthday(cipher, member.birthday):
             member.birthday = sealing.seal_birthday(cipher, changes.birthday)

@@ -40,6 +40,10 @@ def name_tokens(keys: MerchantKeys, pieces: Iterable[str]) -> tuple[int, ...]:
     return tuple(sorted(tokens))
 
 
+def tokens_of_name(keys: MerchantKeys, name: str | None) -> tuple[int, ...]:
+    return name_tokens(keys, rules.name_pieces(name or ""))
+
+
 def seal_name(cipher: MemberCipher, name: str | None) -> bytes | None:
     return None if name is None else cipher.seal(_NAME, name)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from huimeng.infra.database import Connection
@@ -73,27 +73,31 @@ class MemberShelf(Shelf):
             yield _INSERT_MEMBERS, (packed(new),)
         if old:
             yield _UPDATE_MEMBERS, (packed(old),)
-        renamed = [
-            {"c": cell_id, "m": row.member_id}
-            for (cell_id, _), row in changed.items()
-            if row.stored and row.name_tokens is not None
-        ]
-        if renamed:
+        gone = _tokens(changed, lambda row: set(row.stored_tokens) - set(row.name_tokens or ()))
+        if gone:
             yield (
-                f"delete from member_name_token t using {_KEYS} where t.cell_id = k.c and t.member_id = k.m",
-                (packed(renamed),),
+                f"delete from member_name_token t using {_TOKENS} "
+                "where t.cell_id = k.c and t.token = k.t and t.member_id = k.m",
+                (packed(gone),),
             )
-        tokens = [
-            {"c": cell_id, "t": token, "m": row.member_id}
-            for (cell_id, _), row in changed.items()
-            for token in row.name_tokens or ()
-        ]
-        if tokens:
+        come = _tokens(changed, lambda row: set(row.name_tokens or ()) - set(row.stored_tokens))
+        if come:
             yield (
-                "insert into member_name_token (cell_id, token, member_id) select c, t, m "
-                "from json_to_recordset(%s) as k(c bigint, t integer, m bigint)",
-                (packed(tokens),),
+                f"insert into member_name_token (cell_id, token, member_id) select c, t, m from {_TOKENS}",
+                (packed(come),),
             )
+
+
+_TOKENS = "json_to_recordset(%s) as k(c bigint, t integer, m bigint)"
+
+
+def _tokens(changed: Mapping[Key, MemberRow], choose: Callable[[MemberRow], set[int]]) -> list[dict[str, int]]:
+    return [
+        {"c": cell_id, "t": token, "m": member_id}
+        for (cell_id, member_id), row in changed.items()
+        if row.name_tokens is not None
+        for token in sorted(choose(row))
+    ]
 
 
 _RECORD = (

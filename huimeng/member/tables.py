@@ -53,11 +53,13 @@ member_identity = tenant_table(
     Column("sealed", LargeBinary, nullable=False),
     Column("tail_index", LargeBinary, comment="blind index of the last four digits (phone)"),
     PrimaryKeyConstraint("cell_id", "kind", "blind_index"),
-    Index(None, "cell_id", "member_id"),
+    # Led by the person, not by the cell: while cells are small the planner takes any index that begins with the cell
+    # for as good as the primary key, and a prepared plan keeps that choice when one cell has grown.
+    Index("member_identity_member_idx", "member_id", "cell_id"),
     Index(
         "member_identity_tail_idx",
-        "cell_id",
         "tail_index",
+        "cell_id",
         "member_id",
         postgresql_where="tail_index is not null",
     ),
@@ -69,5 +71,4 @@ member_name_token = tenant_table(
     Column("token", Integer, nullable=False, comment="16 bits of a blind index; docs/decisions/0003"),
     Column("member_id", BigInteger, nullable=False),
     PrimaryKeyConstraint("cell_id", "token", "member_id"),
-    Index(None, "cell_id", "member_id"),
 )

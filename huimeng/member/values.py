@@ -105,7 +105,10 @@ class HeldIdentity(msgspec.Struct, frozen=True):
 
 
 class MemberRow(msgspec.Struct, kw_only=True):
-    """wrapped_key, name and birthday are sealed. name_tokens: None leaves the stored ones alone."""
+    """wrapped_key, name and birthday are sealed.
+
+    name_tokens: None leaves the stored ones alone; else stored_tokens (of the name before) go and these come.
+    """
 
     member_id: int
     status: int
@@ -120,6 +123,7 @@ class MemberRow(msgspec.Struct, kw_only=True):
     tags: tuple[str, ...]
     identities: tuple[HeldIdentity, ...] = ()
     name_tokens: tuple[int, ...] | None = None
+    stored_tokens: tuple[int, ...] = ()
     stored: bool = False
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import date, timedelta
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
@@ -63,7 +64,7 @@ def test_buckets_cover_every_day_once(first: date, length: int, grain: Grain) ->
     assert found[0].first == period.first
     assert found[-1].last == period.last
     assert len({bucket.label for bucket in found}) == len(found)
-    for one, next_one in zip(found, found[1:], strict=False):
+    for one, next_one in pairwise(found):
         assert next_one.first == one.last + timedelta(days=1) == next_one.starts
 
 

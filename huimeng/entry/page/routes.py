@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from litestar import MediaType, Response, get, post
+from litestar.params import FromPath
 
 from huimeng.analytics import service as analytics
 from huimeng.analytics.rules import year_of
@@ -35,7 +36,7 @@ from huimeng.ledger.rules import Unit
 from huimeng.member.service import MemberQuery, find_members, get_member
 from huimeng.member.values import MemberView
 from huimeng.merchant.errors import MerchantNotFound
-from huimeng.merchant.service import list_merchants, load_stores, merchant_keys
+from huimeng.merchant.service import find_merchant_id, get_merchant, list_merchants, load_stores, merchant_keys
 from huimeng.merchant.values import Merchant
 from huimeng.points import service as points
 
@@ -69,13 +70,14 @@ async def _served(request: Req, show: Callable[[Frame], Awaitable[Answer]]) -> A
 
 async def _frame(request: Req) -> Frame:
     """The merchant asked for by code, else the demo, else the first."""
-    merchants = await list_merchants(database(request), limit=_MERCHANTS_MAX)
+    db = database(request)
+    merchants = await list_merchants(db, limit=_MERCHANTS_MAX)
     asked = request.query_params.get("merchant")
     chosen: Merchant | None = None
     if asked is not None:
-        chosen = next((merchant for merchant in merchants if merchant.code == asked), None)
-        if chosen is None:
-            raise MerchantNotFound(asked[:40])
+        merchant_id = await find_merchant_id(db, asked)
+        async with db.reader(merchant_id) as conn:
+            chosen = await get_merchant(conn, merchant_id)
     elif merchants:
         chosen = next((merchant for merchant in merchants if merchant.code == DEMO), merchants[0])
     if chosen is None:
@@ -146,7 +148,7 @@ async def _search(conn: Connection, cell_id: int, keys: MerchantKeys, asked: str
 
 
 @get("/member/{member_id:str}", include_in_schema=False)
-async def member(request: Req, member_id: str) -> Answer:
+async def member(request: Req, member_id: FromPath[str]) -> Answer:
     async def show(frame: Frame) -> Answer:
         merchant = _chosen(frame)
         number, now = parse_id(member_id, "member_id"), utc_now()

@@ -57,12 +57,13 @@ class Batch:
         self.rows = Rows(now)
         self._answers: dict[tuple[int, str], tuple[bytes, int, bytes]] = {}
         self._fresh: list[tuple[int, str]] = []
+        self._config: list[tuple[str, Key]] = []
 
     async def run(self, commands: Sequence[Command]) -> list[Outcome]:
         """One outcome for each command, in order; raises only when the whole transaction failed."""
         await self._open(commands)
         live = [c for c in commands if c.cell_id in self.rows.heads and not self._known(c)]
-        await self._load_config(live)
+        await self._load_config()
         await self._load_more(live)
         return await self._decide_and_save(commands)
 
@@ -71,6 +72,7 @@ class Batch:
     async def _open(self, commands: Sequence[Command]) -> None:
         cells = sorted({c.cell_id for c in commands})
         needs = self._grouped(need for c in commands for need in c.needs())
+        self._config = [(name, key) for name, keys in needs.items() if self._shelves[name].cached for key in keys]
         keyed = [{"c": c.cell_id, "k": c.key} for c in commands if c.key is not None]
         conn = self._conn
         async with conn.pipeline():
@@ -86,12 +88,9 @@ class Batch:
                 self._answers[cell_id, key] = (bytes(fingerprint), status, bytes(body))
         await self._receive_loads(cursors)
 
-    async def _load_config(self, commands: Sequence[Command]) -> None:
+    async def _load_config(self) -> None:
         """Configuration that changed since it was cached costs one more round trip."""
-        cached = [name for name, shelf in self._shelves.items() if shelf.cached]
-        if not cached:
-            return
-        stale = self._grouped(n for c in commands for n in c.needs() if n[0] in cached and not self._cached(n))
+        stale = self._grouped(need for need in self._config if not self._cached(need))
         if stale:
             async with self._conn.pipeline():
                 cursors = await self._send_loads(stale, config=True)
@@ -113,8 +112,10 @@ class Batch:
         table = self.rows.loaded.setdefault(shelf, {})
         if key in table:
             return True
-        kept = self._cache.get(need)
-        if kept is None or kept[0] != self.rows.heads[key[0]].config_version:
+        kept, head = self._cache.get(need), self.rows.heads.get(key[0])
+        if head is None:
+            return True
+        if kept is None or kept[0] != head.config_version:
             return False
         table[key] = kept[1]
         return True

@@ -23,7 +23,7 @@ from huimeng.kernel.times import utc_now
 # The Teller always knows its keys: a plan made while a table was small must not turn into a scan of a big one.
 _OPTIONS = (
     "-c timezone=UTC -c jit=off -c enable_seqscan=off -c enable_hashjoin=off -c enable_mergejoin=off "
-    "-c plan_cache_mode=force_generic_plan -c lock_timeout=10s -c statement_timeout=30s "
+    "-c plan_cache_mode=force_generic_plan -c lock_timeout=3s -c statement_timeout=30s "
     "-c idle_in_transaction_session_timeout=30s"
 )
 _AGAIN = (errors.SerializationFailure, errors.DeadlockDetected)
@@ -88,13 +88,17 @@ class Teller:
     async def submit(self, command: Command) -> Reply:
         """The answer of one command; raises its BusinessError, TooBusy when the queue is full, Unavailable (503)
         when the database is away: then the same key may be sent again."""
+        return await self.enqueue(command)
+
+    def enqueue(self, command: Command) -> asyncio.Future[Reply]:
+        """As submit, for callers that send many and await them later; TooBusy is raised at once."""
         if len(self._queue) >= self._max_queue:
             metrics.TELLER_REFUSED.inc()
             raise TooBusy()
         waiting = _Waiting(command, asyncio.get_running_loop().create_future())
         self._queue.append(waiting)
         self._arrived.set()
-        return await waiting.future
+        return waiting.future
 
     async def _serve(self) -> None:
         while True:
@@ -126,16 +130,15 @@ class Teller:
         metrics.TELLER_WAIT.observe(started - batch[0].since)
         try:
             outcomes = await self._attempt([w.command for w in batch])
-        except CONNECTION_ERRORS as error:
-            outcomes = [_away(error)] * len(batch)
         except Exception as error:
-            if len(batch) > 1:
-                # One bad command must not fail its neighbours.
+            away = isinstance(error, CONNECTION_ERRORS)
+            if len(batch) > 1 and (not away or isinstance(error, errors.LockNotAvailable)):
+                # One bad command, or one cell that somebody else holds, must not fail its neighbours.
                 middle = len(batch) // 2
                 await self._run(batch[:middle])
                 await self._run(batch[middle:])
                 return
-            outcomes = [error]
+            outcomes = [_away(error) if away else error] * len(batch)
         metrics.TELLER_FLUSH.observe(time.perf_counter() - started)
         for waiting, outcome in zip(batch, outcomes, strict=True):
             if waiting.future.done():
@@ -151,6 +154,9 @@ class Teller:
             conn = await self._connect()
             try:
                 return await Batch(conn, self._shelves, self._cache, self._clock()).run(commands)
+            except errors.LockNotAvailable:
+                await self._rollback()
+                raise
             except _AGAIN:
                 await self._rollback()
                 metrics.TELLER_RETRIES.inc()

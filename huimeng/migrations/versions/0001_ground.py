@@ -99,6 +99,11 @@ SECURITY = [
     "alter table member_identity enable row level security",
     "alter table member_identity force row level security",
     "create policy tenant on member_identity using (strpos(current_setting('huimeng.merchants', true), ',' || (cell_id >> 10)::text || ',') > 0) with check (strpos(current_setting('huimeng.merchants', true), ',' || (cell_id >> 10)::text || ',') > 0)",
+    "grant select, insert, update, delete on member_month to huimeng_runtime",
+    "grant select on member_month to huimeng_reader",
+    "alter table member_month enable row level security",
+    "alter table member_month force row level security",
+    "create policy tenant on member_month using (strpos(current_setting('huimeng.merchants', true), ',' || (cell_id >> 10)::text || ',') > 0) with check (strpos(current_setting('huimeng.merchants', true), ',' || (cell_id >> 10)::text || ',') > 0)",
     "grant select, insert, update, delete on member_name_token to huimeng_runtime",
     "grant select on member_name_token to huimeng_reader",
     "alter table member_name_token enable row level security",
@@ -427,15 +432,24 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("cell_id", "kind", "blind_index", name=op.f("member_identity_pkey")),
         info={"tenant": "cell_id", "append_only": False, "hot": False},
     )
-    op.create_index(
-        op.f("member_identity_cell_id_member_id_idx"), "member_identity", ["cell_id", "member_id"], unique=False
-    )
+    op.create_index("member_identity_member_idx", "member_identity", ["member_id", "cell_id"], unique=False)
     op.create_index(
         "member_identity_tail_idx",
         "member_identity",
-        ["cell_id", "tail_index", "member_id"],
+        ["tail_index", "cell_id", "member_id"],
         unique=False,
         postgresql_where="tail_index is not null",
+    )
+    op.create_table(
+        "member_month",
+        sa.Column("cell_id", sa.BigInteger(), nullable=False),
+        sa.Column("month", sa.Date(), nullable=False, comment="its first day"),
+        sa.Column("store_id", sa.BigInteger(), nullable=False),
+        sa.Column("member_id", sa.BigInteger(), nullable=False),
+        sa.Column("orders", sa.Integer(), nullable=False),
+        sa.Column("net_fen", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("cell_id", "month", "store_id", "member_id", name=op.f("member_month_pkey")),
+        info={"tenant": "cell_id", "append_only": False, "hot": False},
     )
     op.create_table(
         "member_name_token",
@@ -444,9 +458,6 @@ def upgrade() -> None:
         sa.Column("member_id", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("cell_id", "token", "member_id", name=op.f("member_name_token_pkey")),
         info={"tenant": "cell_id", "append_only": False, "hot": False},
-    )
-    op.create_index(
-        op.f("member_name_token_cell_id_member_id_idx"), "member_name_token", ["cell_id", "member_id"], unique=False
     )
     op.create_table(
         "merchant",
