@@ -7,6 +7,7 @@ from datetime import UTC, date, datetime
 import msgspec
 from psycopg import AsyncConnection
 
+from bench.place import SESSION
 from huimeng.infra.database import Connection, DatabaseUrls, tenant_setting
 from huimeng.infra.heads import LOCK_HEADS, Head
 from huimeng.infra.teller import Command, Needs, Rows
@@ -62,10 +63,8 @@ class EarnPoints(Command):
         return Earned(str(number), account.balance)
 
 
-async def connect(urls: DatabaseUrls, options: str = "") -> Connection:
-    conn = await AsyncConnection.connect(
-        urls.runtime, autocommit=True, prepare_threshold=0, options=f"-c timezone=UTC {options}"
-    )
+async def connect(urls: DatabaseUrls) -> Connection:
+    conn = await AsyncConnection.connect(urls.runtime, autocommit=True, prepare_threshold=0, options=SESSION)
     conn.prepared_max = 500
     return conn
 

@@ -81,6 +81,7 @@ async def ground(place: Place, options: Options, known: list[Shop] | None = None
                 await asyncio.gather(
                     *(context.teller.submit(EarnPoints(_wanted(shop.cell_id, name, 1))) for name in names)
                 )
+        place.admin("vacuum analyze")
         yield prepared
 
 

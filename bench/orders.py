@@ -44,6 +44,7 @@ async def measured(place: Place, options: Options) -> list[Figure]:
         with ExitStack() as stack:
             ports = {name: stack.enter_context(server(name, place.folder)) for name in WAYS}
             rows = await same_rows(context, ports, options)
+            await _warm_up(place, shops, ports, options)
             runs = await _rounds(place, context, shops, ports, options)
     return [
         ratio("http_orders_vs_plain", rates(runs["ours"]), rates(runs["plain"]), 4),
@@ -55,10 +56,22 @@ async def measured(place: Place, options: Options) -> list[Figure]:
     ]
 
 
+async def _warm_up(place: Place, shops: list[Shop], ports: Mapping[str, int], options: Options) -> None:
+    """Tables that the planner knows, then every connection of every server with its statements prepared."""
+    for name in ("ours", *ports):
+        plan = Plan(ports[name], _clients(shops), options.seconds(1.5), next(_first))
+        await load(plan)
+        place.admin("vacuum analyze")
+
+
+def _clients(shops: list[Shop]) -> list[Client]:
+    return [Client(shop.token, shop.members) for shop in shops]
+
+
 async def _rounds(
     place: Place, context: Context, shops: list[Shop], ports: Mapping[str, int], options: Options
 ) -> dict[str, list[Run]]:
-    clients = [Client(shop.token, shop.members) for shop in shops]
+    clients = _clients(shops)
 
     def variant(port: int) -> Variant:
         async def run() -> Run:

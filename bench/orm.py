@@ -16,6 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker, create_asyn
 from sqlalchemy.orm import DeclarativeBase
 
 import huimeng.entry.tables  # noqa: F401  (fills the metadata)
+from bench.place import SESSION
 from bench.sale import Complete, Sale, app, booking_day, config_of, load_config
 from huimeng.checkout.commands import CompleteOrder
 from huimeng.checkout.errors import UnknownMember
@@ -23,7 +24,7 @@ from huimeng.infra.database import DatabaseUrls, tenant_setting
 from huimeng.infra.schema import metadata as tables
 from huimeng.kernel.errors import IdempotencyKeyReused, NotFound
 from huimeng.kernel.ids import entity_id, merchant_of
-from huimeng.ledger.rules import Kind, System, Unit, account_id
+from huimeng.ledger.rules import Kind, System, account_id
 from huimeng.order.errors import OrderExists
 from huimeng.points.store import MerchantConfig
 
@@ -93,9 +94,9 @@ async def _connect(urls: DatabaseUrls) -> AsyncIterator[Complete]:
         make_url(urls.runtime).set(drivername="postgresql+psycopg"),
         pool_size=POOL,
         max_overflow=0,
-        connect_args={"prepare_threshold": 0, "options": "-c timezone=UTC"},
+        connect_args={"prepare_threshold": 0, "options": SESSION},
     )
-    sessions = async_sessionmaker(engine, expire_on_commit=False)
+    sessions = async_sessionmaker(engine, expire_on_commit=False, autoflush=False)
 
     async def complete(command: CompleteOrder) -> bytes:
         async with sessions.begin() as session:
@@ -232,20 +233,23 @@ def _add_order(session: AsyncSession, sale: Sale, order_id: int, now: datetime) 
 async def _book(session: AsyncSession, sale: Sale, head: HeadRow, order_id: int) -> int:
     """Books what was earned; the balance of points."""
     cell_id, order = sale.cell_id, sale.order
+    accounts, lots = await _held(session, sale)
     if sale.earnings.awards:
         head.open_day = booking_day(head.open_day)
-    balances = {}
     for award in sale.earnings.awards:
         number = account_id(sale.member_id, award.unit)
-        account = await session.get(AccountRow, (cell_id, number), with_for_update=True)
+        account = accounts.get(number)
         if account is None:
             account = AccountRow(cell_id=cell_id, account_id=number, balance=0, debt=0, next_lot=1)
+            accounts[number] = account
             session.add(account)
-        lot = await _lot(session, account, award.expires_at)
+        lot = lots.get((number, award.expires_at))
+        if lot is None:
+            lot = _new_lot(account, award.expires_at)
+            session.add(lot)
         lot.earned += award.amount
         lot.remaining += award.amount
         account.balance += award.amount
-        balances[award.unit] = account.balance
         head.transfer_seq += 1
         session.add(
             TransferRow(
@@ -276,22 +280,35 @@ async def _book(session: AsyncSession, sale: Sale, head: HeadRow, order_id: int)
                 parts=msgspec.to_builtins(award.parts),
             )
         )
-    return balances.get(Unit.POINTS, 0)
+    points = accounts.get(sale.accounts[0])
+    return 0 if points is None else int(points.balance)
 
 
-async def _lot(session: AsyncSession, account: AccountRow, expires_at: datetime | None) -> LotRow:
-    """The open lot with this expiry, or a new one."""
+async def _held(
+    session: AsyncSession, sale: Sale
+) -> tuple[dict[int, AccountRow], dict[tuple[int, datetime | None], LotRow]]:
+    """The member's accounts, and open lots by account and expiry."""
+    columns = AccountRow.__table__.c
+    accounts = await session.scalars(
+        select(AccountRow)
+        .where(columns.cell_id == sale.cell_id, columns.account_id.in_(sale.accounts))
+        .order_by(columns.account_id)
+        .with_for_update()
+    )
     columns = LotRow.__table__.c
-    found = await session.scalars(
+    lots = await session.scalars(
         select(LotRow)
         .where(
-            columns.cell_id == account.cell_id, columns.account_id == account.account_id, columns.closed.is_(False)
+            columns.cell_id == sale.cell_id,
+            columns.account_id.in_(sale.accounts),
+            columns.closed.is_(False),
         )
         .with_for_update()
     )
-    for lot in found:
-        if lot.expires_at == expires_at:
-            return lot
+    return {row.account_id: row for row in accounts}, {(row.account_id, row.expires_at): row for row in lots}
+
+
+def _new_lot(account: AccountRow, expires_at: datetime | None) -> LotRow:
     lot = LotRow(
         cell_id=account.cell_id,
         account_id=account.account_id,
@@ -303,5 +320,4 @@ async def _lot(session: AsyncSession, account: AccountRow, expires_at: datetime 
         closed=False,
     )
     account.next_lot += 1
-    session.add(lot)
     return lot

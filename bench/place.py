@@ -32,6 +32,8 @@ from huimeng.points.service import RuleInput, create_rule
 CONNECTIONS = {"max_connections": "220"}
 # With fsync on, every flush takes 1 ms longer: a disk as clouds have it, whatever this machine's is.
 SLOW_DISK = {"commit_delay": "1000", "commit_siblings": "0"}
+# Of every session of a baseline: statements are planned once, as the Teller's are.
+SESSION = "-c timezone=UTC -c jit=off -c plan_cache_mode=force_generic_plan"
 RULES_SINCE = datetime(2020, 1, 1, tzinfo=UTC)
 
 

@@ -10,6 +10,7 @@ import msgspec
 from litestar import Litestar
 from psycopg_pool import AsyncConnectionPool
 
+from bench.place import SESSION
 from bench.sale import Complete, Sale, app, booking_day, config_of, load_config
 from huimeng.checkout.commands import CompleteOrder
 from huimeng.checkout.errors import UnknownMember
@@ -32,7 +33,7 @@ async def _connect(urls: DatabaseUrls) -> AsyncIterator[Complete]:
         min_size=POOL,
         max_size=POOL,
         open=False,
-        kwargs={"autocommit": True, "prepare_threshold": 0, "options": "-c timezone=UTC"},
+        kwargs={"autocommit": True, "prepare_threshold": 0, "options": SESSION},
     )
     await pool.open()
 

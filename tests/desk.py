@@ -77,7 +77,13 @@ class Desk:
         return int((await self.teller.submit(command)).value.member_id)
 
     async def rule(
-        self, name: str = "积分", *, rate: int = 1, expiry: Expiry | None = None, since: datetime = LONG_AGO, **given: Any
+        self,
+        name: str = "积分",
+        *,
+        rate: int = 1,
+        expiry: Expiry | None = None,
+        since: datetime = LONG_AGO,
+        **given: Any,
     ) -> int:
         """rate: whole points per yuan; the answer is the rule's id."""
         wanted = self._rule_input(name, rate, expiry, since, given)
@@ -93,9 +99,7 @@ class Desk:
         """A new version from now on."""
         wanted = self._rule_input(name, rate, expiry, self.clock(), given)
         async with self.db.tenant(self.shop.merchant_id) as conn:
-            await points.change_rule(
-                conn, self.shop.merchant_id, rule_id, wanted, actor="test", now=self.clock()
-            )
+            await points.change_rule(conn, self.shop.merchant_id, rule_id, wanted, actor="test", now=self.clock())
 
     def _rule_input(
         self, name: str, rate: int, expiry: Expiry | None, since: datetime, given: dict[str, Any]
@@ -137,9 +141,7 @@ class Desk:
 
     async def refund(self, order_id: str, *wanted: WantedLine, **given: Any) -> RefundOut:
         """No part: all that is left."""
-        command = RefundOrder(
-            self.shop.cell_id, int(order_id), wanted or None, key=new_key("refund"), **given
-        )
+        command = RefundOrder(self.shop.cell_id, int(order_id), wanted or None, key=new_key("refund"), **given)
         value: RefundOut = (await self.teller.submit(command)).value
         return value
 

@@ -13,6 +13,7 @@ from huimeng.checkout.rules import (
     Earned,
     LineRefund,
     WantedLine,
+    freed_of_caps,
     is_done,
     plan_refund,
     share_over_lots,
@@ -24,17 +25,23 @@ from huimeng.infra.teller import Command, Key, Needs, Rows
 from huimeng.kernel.errors import InvalidInput, NotFound
 from huimeng.kernel.times import business_day
 from huimeng.ledger.commands import account_needs, earn, open_account, take_back
+from huimeng.ledger.errors import AmountOutOfRange
 from huimeng.ledger.rules import UNIT_NAMES, Kind, Unit, account_id
 from huimeng.ledger.values import ACCOUNT, CLOSED_LOT, Reference
 from huimeng.member.store import MEMBER_STATUS
 from huimeng.merchant.values import Store
 from huimeng.order.errors import OrderExists, OrderNotRefundable
-from huimeng.order.rules import STATUS_NAMES, Known, Order, OrderInput, Status, content_hash
+from huimeng.order.rules import EARNED_MAX, STATUS_NAMES, Known, Order, OrderInput, Status, content_hash
 from huimeng.order.store import FIRST_ORDER, ORDER, ORDER_NO, NewLine, NewOrder, NewRefund
 from huimeng.points.rules import Bill, Plan, Reason, RuleSet, periods
 from huimeng.points.rules import Earnings as BillEarnings
 from huimeng.points.rules import earn as earn_on
 from huimeng.points.store import EARN_CAP, EARNING_RULES, EarnCap
+
+
+ImportStatus = Literal["completed", "refunded", "voided"]
+_STORED_AS = {"completed": Status.COMPLETED, "refunded": Status.REFUNDED, "voided": Status.VOIDED}
+_NOTHING_TAKEN = {"points_taken": 0, "growth_taken": 0}
 
 
 class ImportOutcome(msgspec.Struct, frozen=True):
@@ -51,6 +58,7 @@ class _Taking(Command):
     versions: Sequence[tuple[int, int]] | None = None
     earns: bool = True
     explain: bool = False
+    final: ImportStatus = "completed"
 
     def __init__(self, cell_id: int, order: OrderInput) -> None:
         self.cell_id = cell_id
@@ -133,6 +141,8 @@ class _Taking(Command):
 
     def _book(self, rows: Rows, order_id: int, member_id: int, earnings: BillEarnings) -> int:
         cell_id, repaid = self.cell_id, 0
+        if sum(award.amount for award in earnings.awards) > EARNED_MAX:
+            raise AmountOutOfRange()
         why = Reference(Kind.EARN, order_id, self.order.ordered_at)
         for award in earnings.awards:
             account = open_account(rows, cell_id, member_id, award.unit)
@@ -186,8 +196,8 @@ class _Taking(Command):
                 order.ordered_at,
                 sum(line.list_fen for line in order.lines),
                 paid_fen,
-                0,
-                Status.COMPLETED,
+                0 if self.final == "completed" else paid_fen,
+                _STORED_AS[self.final],
                 self._hash(),
                 rows.now,
                 lines,
@@ -248,7 +258,7 @@ class CompleteOrder(_Taking):
 class ImportOrder(_Taking):
     """An order out of a file: known by its identity, so it needs no key; `final` tells what became of it."""
 
-    def __init__(self, cell_id: int, order: OrderInput, earn: bool, status: str = "completed") -> None:
+    def __init__(self, cell_id: int, order: OrderInput, earn: bool, status: ImportStatus = "completed") -> None:
         super().__init__(cell_id, order)
         self.earns = earn
         self.final = status
@@ -262,7 +272,25 @@ class ImportOrder(_Taking):
         # What did not last earns nothing: earning it and taking it back would come to the same.
         self.earns = self.earns and self.final == "completed"
         order_id, _, _ = self._take(rows)
+        if self.final != "completed":
+            self._give_up(rows, order_id)
         return ImportOutcome("created", order_id)
+
+    def _give_up(self, rows: Rows, order_id: int) -> None:
+        """The refund or voiding that the file tells of, of which only that it happened is known."""
+        order, paid_fen = self.order, self.order.paid_fen
+        lines = [
+            {"line_no": number, "quantity": line.quantity, "amount_fen": line.paid_fen} | _NOTHING_TAKEN
+            for number, line in enumerate(order.lines, 1)
+        ]
+        tenders = [{"kind": tender.kind, "amount_fen": tender.amount_fen} for tender in order.tenders]
+        void = self.final == "voided"
+        row = NewRefund(
+            self.cell_id, rows.take_id(), order_id, order.ordered_at, paid_fen, "import", int(void), tenders, lines
+        )
+        rows.add(ORDER, row)
+        kind = "order.voided" if void else "order.refunded"
+        rows.emit(kind, order_id, _figures(order.store_id, order, -paid_fen, -1))
 
     def _hash(self) -> bytes:
         return self._content
@@ -305,7 +333,8 @@ class RefundOrder(Command):
         if order is None or earnings is None or order.member_id is None:
             return ()
         cell_id, member_id = self.cell_id, order.member_id
-        needs: list[tuple[str, Key]] = []
+        # The answer tells the balance of points, also when the order earned none.
+        needs = account_needs(cell_id, member_id, Unit.POINTS)
         for earned in earnings.earned:
             number = account_id(member_id, earned.unit)
             needs.append((ACCOUNT, (cell_id, number)))
@@ -403,8 +432,7 @@ class RefundOrder(Command):
 
     def _free_caps(self, rows: Rows, order: Order, earned: Earned, amount: int) -> None:
         """What is taken back no longer counts against the caps of the order's day and month."""
-        weights = [Earned(earned.unit, 0, 0, part[2], 0, ()) for part in earned.parts]
-        for (rule_id, _, _), share in zip(earned.parts, share_over_lots(weights, amount), strict=True):
+        for (rule_id, _, _), share in zip(earned.parts, freed_of_caps(earned, amount), strict=True):
             for period in periods(order.business_day).values():
                 key = (self.cell_id, order.member_id, rule_id, period)
                 if rows.get(EARN_CAP, key) is not None:
@@ -412,9 +440,7 @@ class RefundOrder(Command):
                     cap.amount = max(0, cap.amount - share)
 
 
-def cap_keys(
-    cell_id: int, member_id: int, plan: Plan, business_day: date
-) -> dict[tuple[int, Literal["d", "m"]], Key]:
+def cap_keys(cell_id: int, member_id: int, plan: Plan, business_day: date) -> dict[tuple[int, Literal["d", "m"]], Key]:
     """Counters of the rules that are capped by day or month: (rule_id, span) -> key of the shelf."""
     if not plan.capped:
         return {}
@@ -459,4 +485,3 @@ def reasons_out(reasons: Iterable[Reason]) -> list[ReasonOut]:
         ReasonOut(r.rule_id, r.version, r.name, UNIT_NAMES[r.unit], r.code, r.amount, r.text("zh"), r.text("en"))
         for r in reasons
     ]
-

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 from typing import Annotated, Any
 
 import msgspec
@@ -30,7 +31,8 @@ from huimeng.kernel.errors import BusinessError
 from huimeng.kernel.ids import cell_of_entity
 
 Key = Annotated[
-    str, HeaderParameter(name="Idempotency-Key", required=True, max_length=200, description="同键只记一次 / written once")
+    str,
+    HeaderParameter(name="Idempotency-Key", required=True, max_length=200, description="同键只记一次 / written once"),
 ]
 OrderId = Annotated[str, PathParameter(description="订单编号 / order id")]
 MemberId = Annotated[str | None, QueryParameter(name="member_id", description="会员编号 / member id")]
@@ -60,9 +62,7 @@ def _till(request: Req) -> Till:
     summary="试算 / Quote a bill",
     description="这张单会得到什么、为什么;不写入任何数据。What the bill would earn and why; nothing is written.",
 )
-async def quote_order(
-    request: Req, data: Annotated[BillIn, Body(examples=[Example(value=_BILL)])]
-) -> QuoteOut:
+async def quote_order(request: Req, data: Annotated[BillIn, Body(examples=[Example(value=_BILL)])]) -> QuoteOut:
     principal = caller(request, "orders:read")
     return await _till(request).quote(principal.merchant_id, data)
 
@@ -93,7 +93,7 @@ async def complete_order(
     description="每单独立成败;单个订单的键是 <Idempotency-Key>:<source>:<store>:<order_no>。"
     "Each order stands for itself; its own key is derived from the request's key.",
 )
-async def complete_orders(request: Req, data: BatchIn, key: Key = "") -> BatchOut:
+async def complete_orders(request: Req, data: Annotated[BatchIn, Body()], key: Key = "") -> BatchOut:
     principal = caller(request, "orders:write")
     name, _ = await write_key(request)
     items = await asyncio.gather(*(_one(request, principal.merchant_id, name, body) for body in data.orders))
@@ -103,7 +103,8 @@ async def complete_orders(request: Req, data: BatchIn, key: Key = "") -> BatchOu
 async def _one(request: Req, merchant_id: int, key: str, body: OrderIn) -> BatchItemOut:
     own = f"{key}:{body.source}:{body.store}:{body.order_no}"
     try:
-        command = await _till(request).complete(merchant_id, body, own, msgspec.json.encode(body)[:512])
+        fingerprint = hashlib.blake2b(msgspec.json.encode(body), digest_size=16).digest()
+        command = await _till(request).complete(merchant_id, body, own, fingerprint)
         reply = await teller(request).submit(command)
     except BusinessError as refusal:
         return BatchItemOut(body.order_no, refusal.status, problem=refusal.problem(language(request)))
@@ -156,9 +157,7 @@ async def read_order(request: Req, order_id: OrderId) -> OrderView:
 
 
 @get("/v1/orders", tags=["orders"], summary="订单列表 / Orders, newest first")
-async def read_orders(
-    request: Req, member_id: MemberId = None, cursor: Cursor = None, limit: Limit = 50
-) -> OrderPage:
+async def read_orders(request: Req, member_id: MemberId = None, cursor: Cursor = None, limit: Limit = 50) -> OrderPage:
     principal = caller(request, "orders:read")
     member = None if member_id is None else parse_id(member_id, "member_id")
     async with database(request).reader(principal.merchant_id) as conn:

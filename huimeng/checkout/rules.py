@@ -75,6 +75,9 @@ def _refund_line(line: Line, part: WantedLine) -> LineRefund:
     else:
         paid_for = int(line.paid_fen * (line.refunded_quantity + quantity) / line.quantity)
         amount = paid_for - line.refunded_fen
+        if (amount < 0) != (left_fen < 0):
+            # Amounts that went back earlier have paid for this piece already.
+            amount = 0
     if not min(0, left_fen) <= amount <= max(0, left_fen):
         raise RefundTooLarge(line_no=line.line_no, left=left_fen)
     refunded_fen = line.refunded_fen + amount
@@ -126,6 +129,14 @@ def share_over_lots(earned: Sequence[Earned], amount: int) -> list[int]:
     if amount == 0:
         return [0] * len(earned)
     return allocate(amount, [each.left for each in earned])
+
+
+def freed_of_caps(earned: Earned, amount: int) -> list[int]:
+    """By how much each part's caps are freed when `amount` more is taken back: many times frees what once would."""
+    weights = [part[2] for part in earned.parts]
+    before = allocate(earned.reversed, weights)
+    after = allocate(earned.reversed + amount, weights)
+    return [now - then for now, then in zip(after, before, strict=True)]
 
 
 def share_over_tenders(tenders: Sequence[tuple[str, int]], amount_fen: int) -> list[tuple[str, int]]:

@@ -42,7 +42,17 @@ from huimeng.member.store import MemberStatusShelf
 from huimeng.merchant.service import load_stores
 from huimeng.merchant.values import Store, StoreBook
 from huimeng.order import store as orders
-from huimeng.order.rules import STATUS_NAMES, LineInput, Order, OrderInput, TenderInput, check, with_tender
+from huimeng.order.rules import (
+    STATUS_NAMES,
+    LineInput,
+    Order,
+    OrderInput,
+    TenderInput,
+    check,
+    check_tender,
+    check_text,
+    with_tender,
+)
 from huimeng.points.rules import Bill, earn
 from huimeng.points.store import EarnCapShelf, EarningRulesShelf
 
@@ -167,6 +177,10 @@ class Till:
 
 
 def refund_command(cell_id: int, order_id: int, body: RefundIn, key: str, fingerprint: bytes) -> RefundOrder:
+    """The command for a refund; InvalidInput."""
+    check_text("reason", body.reason, 200)
+    for tender in body.tenders or ():
+        check_tender(tender.kind)
     wanted = None
     if body.lines is not None:
         wanted = [

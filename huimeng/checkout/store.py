@@ -107,4 +107,3 @@ async def earning_differences(conn: Connection, cell_id: int, first: int, last: 
         {"order_id": row[0], "unit": row[1], "earned": [row[2], row[3]], "reversed": [row[4], row[5]]}
         for row in await cursor.fetchall()
     ]
-

@@ -39,7 +39,17 @@ async def load_demo(
     options = ImportOptions(source_timezone=SOURCE_TIMEZONE, work_dir=files.orders.parent)
     members = await import_members(context, merchant_id, files.members, options, members_progress)
     orders = await import_orders(context, merchant_id, files.orders, options, orders_progress)
+    await asyncio.to_thread(_mark(context.settings.data_dir).touch)
     return members, orders
+
+
+def is_loaded(data_dir: Path) -> bool:
+    """Whether the demo was brought in whole from this data folder."""
+    return _mark(data_dir).exists()
+
+
+def _mark(data_dir: Path) -> Path:
+    return data_dir / "demo" / "loaded"
 
 
 async def _demo_merchant(context: Context, files: DemoFiles) -> int:

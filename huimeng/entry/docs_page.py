@@ -19,7 +19,7 @@ _DOCS_STYLE = (
 .method{display:inline-block;min-width:58px;text-align:center;border-radius:6px;padding:1px 8px;font-size:13px;
 font-weight:700;background:var(--code);color:var(--main);margin-right:10px}
 .path{font-family:ui-monospace,SFMono-Regular,Menlo,Consolas,monospace;overflow-wrap:anywhere;font-size:16px}
-td{white-space:normal}td:first-child{white-space:nowrap}
+td{white-space:normal}td:first-child{white-space:nowrap}td:last-child{min-width:150px}
 td code,dd code{overflow-wrap:anywhere}
 nav.toc ul{list-style:none;padding:0;margin:0 0 14px;columns:2;column-gap:28px}nav.toc li{padding:2px 0;
 break-inside:avoid;overflow-wrap:anywhere}
@@ -121,7 +121,7 @@ class _Docs:
         parts: list[object] = [
             head,
             tag("p", tag("b", operation.get("summary", ""))),
-            tag("p", operation["description"]) if operation.get("description") else None,
+            tag("p", _coded(operation["description"])) if operation.get("description") else None,
             self._parameters(operation.get("parameters", [])),
         ]
         example = None
@@ -185,7 +185,7 @@ class _Docs:
             tag(
                 "section",
                 tag("h3", tag("code", schema.get("title", name))),
-                tag("p", schema["description"]) if schema.get("description") else None,
+                tag("p", _coded(schema["description"])) if schema.get("description") else None,
                 self._fields(schema) if schema.get("properties") else tag("p", self._type(schema)),
                 class_="card",
                 id=f"schema-{name}",
@@ -195,7 +195,10 @@ class _Docs:
         return html(tag("h2", self.word("schemas")), shown)
 
     def _known(self, schema: Node) -> Node:
-        """The schema itself behind a reference."""
+        """The schema itself behind a reference, also where the reference is the only one of its options."""
+        for key in ("oneOf", "anyOf", "allOf"):
+            if len(schema.get(key, ())) == 1:
+                return self._known(schema[key][0])
         name = _reference(schema)
         known: Node = self.schemas.get(name, {}) if name else schema
         return known
@@ -232,7 +235,7 @@ class _Docs:
                 ("pattern", "pattern"),
                 ("default", "="),
             )
-            if key in field and field[key] is not None
+            if field.get(key) not in (None, "", [])
         ]
         return html(
             field.get("description", ""), tag("div", ", ".join(limits), class_="soft small") if limits else None
@@ -250,6 +253,11 @@ def _examples(node: Node) -> Iterable[Any]:
     examples = node.get("examples") or []
     for example in examples.values() if isinstance(examples, Mapping) else examples:
         yield example["value"] if isinstance(example, Mapping) and "value" in example else example
+
+
+def _coded(text: str) -> list[Html]:
+    """`name` as code; the rest as it is."""
+    return [tag("code", part) if place % 2 else html(part) for place, part in enumerate(text.split("`"))]
 
 
 def _reference(schema: Node) -> str | None:

@@ -14,6 +14,8 @@ from huimeng.kernel.money import FEN_MAX
 from huimeng.order.errors import TendersDontAddUp
 
 LINES_MAX = 2000
+# What one order may earn of a unit: lines keep it in an integer of 4 bytes.
+EARNED_MAX = 2**31 - 1
 TENDER_KINDS = ("cash", "wechat", "alipay", "card", "unionpay", "other", "stored_value", "points", "coupon")
 _QUANTITY = re.compile(r"-?\d{1,9}(\.\d{1,4})?\Z", re.ASCII)
 
@@ -92,11 +94,15 @@ def check(order: OrderInput) -> None:
         if abs(line.paid_fen) > FEN_MAX or abs(line.list_fen) > FEN_MAX:
             raise InvalidInput(f"{where}.paid_fen", "out of range", "金额超出范围")
     for tender in order.tenders:
-        if tender.kind not in TENDER_KINDS:
-            raise InvalidInput("tenders.kind", f"one of {', '.join(TENDER_KINDS)}", "未知的支付方式")
+        check_tender(tender.kind)
     tenders_fen = sum(tender.amount_fen for tender in order.tenders)
     if order.tenders and tenders_fen != order.paid_fen:
         raise TendersDontAddUp(tenders_fen=tenders_fen, paid_fen=order.paid_fen)
+
+
+def check_tender(kind: str) -> None:
+    if kind not in TENDER_KINDS:
+        raise InvalidInput("tenders.kind", f"one of {', '.join(TENDER_KINDS)}", "未知的支付方式")
 
 
 def check_text(field: str, value: str, longest: int, *, required: bool = False) -> None:

@@ -10,7 +10,7 @@ import msgspec
 
 from huimeng.infra.database import Connection
 from huimeng.infra.teller import Key, Shelf, Statement, packed
-from huimeng.order.rules import Known, Line, Order
+from huimeng.order.rules import Known, Line, Order, Status
 
 ORDER = "order"
 ORDER_NO = "order_no"
@@ -163,6 +163,13 @@ def _insert_orders(orders: Sequence[NewOrder]) -> Iterable[Statement]:
             ),
         ),
     )
+    gone = [{"c": row.cell_id, "o": row.order_id} for row in orders if row.status in (Status.REFUNDED, Status.VOIDED)]
+    if gone:
+        yield (
+            "update order_line t set refunded_quantity = quantity, refunded_fen = paid_fen "
+            "from json_to_recordset(%s) as k(c bigint, o bigint) where t.cell_id = k.c and t.order_id = k.o",
+            (packed(gone),),
+        )
 
 
 def _update_orders(orders: Sequence[Order]) -> Iterable[Statement]:

@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from huimeng.analytics import service
+from huimeng.analytics.values import Figures
 from huimeng.checkout.commands import ImportOrder, RefundOrder
 from huimeng.checkout.rules import WantedLine
 from huimeng.infra.crypto import Vault
@@ -45,7 +46,7 @@ class Example(NamedTuple):
 
     db: Database
     merchant_id: int
-    first: service.Figures
+    first: Figures
 
 
 @pytest.fixture
@@ -94,7 +95,7 @@ async def take(
     return int(reply.value.order_id)
 
 
-def told(figures: service.Figures) -> tuple[int, int, int | None, int, int, int]:
+def told(figures: Figures) -> tuple[int, int, int | None, int, int, int]:
     return (
         figures.orders,
         figures.net_fen,

@@ -252,7 +252,7 @@ def test_money_in_words() -> None:
     assert [words.money(-123456), words.money(None), words.short_money(35123400), words.short_money(99900)] == [
         "-¥1,234.56",
         "—",
-        "35.1万",
+        "35万",
         "999",
     ]
     assert Words("en", "USD").short_money(123456700) == "1.2M"

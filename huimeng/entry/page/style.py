@@ -31,9 +31,10 @@ padding:10px 14px;margin:12px 0 16px;font-size:15px}
 .figure dd{margin:2px 0 0;font-size:22px;font-weight:650;font-variant-numeric:tabular-nums;white-space:nowrap}
 .figure .small{color:var(--soft);font-weight:400}
 .two{display:grid;grid-template-columns:1fr 1fr;gap:16px;align-items:start}
-.two>*{min-width:0}
-.chart{margin:0}
-.chart svg{display:block;width:100%;height:190px}
+.two{margin-bottom:16px}.two>*{min-width:0;margin-bottom:0}
+.pair{grid-template-columns:1fr 1fr;margin:0}
+.card>:first-child{margin-top:0}
+.chart>svg{display:block;width:100%;height:190px}
 .chart figcaption{display:flex;flex-wrap:wrap;justify-content:space-between;gap:4px 16px;margin-bottom:10px}
 .chart figcaption b{font-size:17px}
 .bar{fill:var(--main)}.bar2{fill:var(--main-soft)}
@@ -45,6 +46,7 @@ margin-top:6px;font-variant-numeric:tabular-nums}
 .key{display:inline-flex;align-items:center;gap:6px;font-size:14px;color:var(--soft);margin-left:12px}
 .key svg{width:12px;height:12px}
 form.find{display:flex;gap:8px;flex-wrap:wrap}
+form.find .small{flex-basis:100%}
 form.find label{flex-basis:100%;font-weight:600;font-size:18px}
 input[type=search]{flex:1 1 220px;min-width:0;font:inherit;padding:10px 12px;border:1px solid var(--line);
 border-radius:8px;background:var(--bg);color:var(--ink)}
@@ -58,6 +60,7 @@ th,td{text-align:left;padding:8px 14px 8px 0;border-bottom:1px solid var(--line)
 th{color:var(--soft);font-weight:500;font-size:14px}
 tbody tr:last-child td{border-bottom:0}
 .num{text-align:right;font-variant-numeric:tabular-nums}
+.num+td:not(.num),.num+th:not(.num){padding-left:18px}
 th:last-child,td:last-child{padding-right:0}
 .plus{color:var(--main)}.minus{color:var(--warm)}
 .pill{display:inline-block;border:1px solid var(--line);border-radius:99px;padding:1px 10px;font-size:14px;
@@ -65,13 +68,15 @@ color:var(--soft);margin:0 6px 6px 0}
 .facts{display:grid;grid-template-columns:max-content 1fr;gap:6px 20px;margin:0}
 .facts dt{color:var(--soft)}.facts dd{margin:0;overflow-wrap:anywhere}
 details summary{cursor:pointer;color:var(--main);margin:10px 0}
+details.card summary{margin:0}details.card[open] summary{margin-bottom:10px}
 pre{background:var(--code);border-radius:8px;padding:12px 14px;overflow-x:auto;
 font-size:14px;line-height:1.5;margin:8px 0 16px}
 code{font-family:ui-monospace,SFMono-Regular,Menlo,Consolas,monospace;font-size:.94em}
 ol.steps{padding-left:22px;margin:0}
 ol.steps li{margin-bottom:8px}
-@media (max-width:1000px){.figures{grid-template-columns:repeat(3,1fr)}.two{grid-template-columns:1fr}}
+@media (max-width:1000px){.figures{grid-template-columns:repeat(3,1fr)}
+.pair{grid-template-columns:1fr 1fr}.two{grid-template-columns:1fr}}
 @media (max-width:560px){.figures{grid-template-columns:repeat(2,1fr);gap:10px}.figure{padding:12px}
 .figure dd{font-size:19px}.card{padding:16px}header,main,footer{padding-left:16px;padding-right:16px}h1{font-size:24px}
-.months{font-size:11px}.months small{display:none}.chart svg{height:150px}}
+.months{font-size:11px}.months small{display:none}.chart>svg{height:150px}}
 """

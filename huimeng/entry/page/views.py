@@ -253,11 +253,12 @@ def member_page(frame: Frame, member: MemberView, held: Holdings, now: datetime)
     words = frame.words
     title = member.name or f"{words('member')} {member.member_id}"
     order_numbers = {order.order_id: order.order_no for order in held.orders}
+    numbers = [each.value for each in member.identities if each.kind == "external_id"][:1] if member.name else []
     newest = len(held.points)
     return frame.page(
         title,
         tag("p", tag("a", "← ", words("back"), href=frame.link("/")), class_="small"),
-        tag("h1", title),
+        tag("h1", title, [tag("span", " ", number, class_="soft") for number in numbers]),
         _demo_note(frame),
         tag(
             "div",
@@ -341,14 +342,14 @@ def _history(words: Words, items: Sequence[HistoryItem], order_numbers: Mapping[
         rows.append(
             (
                 words.time(row.occurred_at),
-                html(words.of(KINDS, item.kind), html(": ", item.reason) if item.reason else None),
                 tag("span", sign, words.number(row.amount), class_="plus" if row.amount > 0 else "minus"),
                 words.number(row.balance_after),
+                html(words.of(KINDS, item.kind), html(": ", item.reason) if item.reason else None),
                 html(tag("span", words.of(REFERENCES, item.reference), " ", class_="soft"), reference),
             )
         )
-    names = ("time", "what", "change", "after", "reference")
-    return table([words(name) for name in names], rows, frozenset({2, 3}))
+    names = ("time", "change", "after", "what", "reference")
+    return table([words(name) for name in names], rows, frozenset({1, 2}))
 
 
 def _orders(words: Words, held: Holdings) -> Html:

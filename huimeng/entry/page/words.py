@@ -153,13 +153,17 @@ class Words(msgspec.Struct, frozen=True):
         return f"{'-' if fen < 0 else ''}{self._sign()}{int(whole):,}{point}{cents}"
 
     def short_money(self, fen: int) -> str:
-        """About three digits: 35.1万, 351k."""
+        """Two or three digits, so that twelve stand side by side: 35万, 351k; what is less is cut off."""
         sign, yuan = "-" if fen < 0 else "", abs(fen) // 100
         if self.lang == "zh":
-            return f"{sign}{yuan // 10_000}.{yuan % 10_000 // 1000}万" if yuan >= 10_000 else f"{sign}{yuan:,}"
-        if yuan >= 1_000_000:
-            return f"{sign}{yuan // 1_000_000}.{yuan % 1_000_000 // 100_000}M"
-        return f"{sign}{yuan // 1000}k" if yuan >= 1000 else f"{sign}{yuan}"
+            units: tuple[tuple[int, str], ...] = ((100_000_000, "亿"), (10_000, "万"))
+        else:
+            units = ((1_000_000_000, "B"), (1_000_000, "M"), (1000, "k"))
+        for size, name in units:
+            if yuan >= size:
+                tenths = f".{yuan % size * 10 // size}" if yuan < 10 * size else ""
+                return f"{sign}{yuan // size}{tenths}{name}"
+        return f"{sign}{yuan}"
 
     def month(self, day: date) -> str:
         return f"{day.month}月" if self.lang == "zh" else day.strftime("%b")

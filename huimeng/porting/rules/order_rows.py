@@ -42,6 +42,8 @@ _QUARTER = 15 * 60 * 1_000_000
 _HEAD = ("order_no", "ordered_at", "store", "member", "tender", "status")
 _BODY = ("sku", "product", "category", "quantity", "list_amount", "paid_amount", "line_no")
 _HeadCells = tuple[str, str, str, str, str, str]
+# Cells of a row whose order is only guessed: number, time, store.
+_Clue = tuple[str, str, str]
 
 
 class StorePlace(msgspec.Struct, frozen=True):
@@ -87,7 +89,7 @@ class OrderRows:
         self._day = 0
         self._lines: list[Line] = []
         # Bad rows since the last good one whose order is not known for sure, and the cells that came before them.
-        self._orphans: list[tuple[str | None, int]] = []
+        self._orphans: list[tuple[_Clue | None, int]] = []
         self._before: _HeadCells | None = None
         self._last: Run | None = None
         self._stores = Memo(self._store)
@@ -262,15 +264,18 @@ class OrderRows:
         self.bad_rows += 1
         code = "too_many_cells" if len(row) > width else "too_few_cells"
         self._report(RowFault(line, code, value=shown(row[0]), note=f"{len(row)} / {width}"))
-        place = self._header.places["order_no"]
-        self._orphan(row[place] if place < len(row) else None, line)
+        # As a row of the right width, so that its cells can be compared with its neighbours'.
+        whole = [*row, *[""] * width]
+        places = (self._header.places.get(field) for field in _HEAD[:3])
+        number, at, store = ("" if place is None else whole[place] for place in places)
+        self._orphan((number, at, store), line)
         return False
 
     def _bad_head(self, row: list[str], head: _HeadCells, line: int) -> None:
         self.bad_rows += 1
         for fault in self._faults(row, line):
             self._report(fault)
-        self._orphan(head[0], line)
+        self._orphan(head[:3], line)
 
     def _bad_line(self, row: list[str], line: int) -> None:
         """The head is good, so the order is known and must not be imported in part."""
@@ -280,20 +285,21 @@ class OrderRows:
             self._report(msgspec.structs.replace(fault, order_no=self._last[1]))
         self._sink(self._day, _taint(self._last, line))
 
-    def _orphan(self, order_cell: str | None, line: int) -> None:
-        """A bad row whose order is only guessed by its neighbours: the same order number, or rows on both sides."""
+    def _orphan(self, clue: _Clue | None, line: int) -> None:
+        """A bad row belongs to a neighbour with its number and its time or store; one that can't be read at all, to
+        the order that goes on behind it."""
         last = self._last
-        if last is not None and self._before is not None and order_cell == self._before[0]:
+        if last is not None and self._before is not None and _belongs(clue, self._before):
             self._sink(self._day, _taint(last, line))
         self._close()
         if len(self._orphans) < 1000:
-            self._orphans.append((order_cell, line))
+            self._orphans.append((clue, line))
 
     def _adopt(self, head: _HeadCells, previous: Run | None) -> None:
         assert self._last is not None
-        for order_cell, line in self._orphans:
-            between = order_cell is None and previous is not None and head == self._before
-            if between or order_cell == head[0]:
+        for clue, line in self._orphans:
+            between = clue is None and previous is not None and head == self._before
+            if between or _belongs(clue, head):
                 self._sink(self._day, _taint(self._last, line))
         self._orphans.clear()
 
@@ -325,6 +331,10 @@ class OrderRows:
         """The time of a row whose store may be unknown."""
         source = zone(self._settings.source_timezone or self._settings.timezone)
         return cells.moment(cell, source, self._settings.latest)
+
+
+def _belongs(clue: _Clue | None, head: _HeadCells) -> bool:
+    return clue is not None and clue[0] == head[0] and (clue[1] == head[1] or clue[2] == head[2] or not any(clue[1:]))
 
 
 def _taint(run: Run, line: int) -> Run:

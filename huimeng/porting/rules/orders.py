@@ -36,7 +36,9 @@ def assemble(runs: Iterable[Run]) -> Iterator[Draft | RowFault]:
     for _, _, _, group in sorted(
         (min(run[2] for run in group), str(store), order_no, group) for (store, order_no), group in groups.items()
     ):
-        yield _draft(group)
+        # An order without any good row has nothing to add to what was said of its rows.
+        if any(run[7] is not None for run in group):
+            yield _draft(group)
 
 
 def _draft(runs: Sequence[Run]) -> Draft | RowFault:

@@ -25,6 +25,7 @@ from huimeng.porting.service.importing import (
     ImportResult,
     Progress,
     Told,
+    calm_collector,
     check_options,
     keep_job,
     open_errors,
@@ -56,7 +57,7 @@ async def import_orders(
     source = await asyncio.to_thread(open_source, path)
     plan = await _plan(context, merchant_id, source, options)
     told = Told(progress)
-    with open_errors(path, options) as errors:
+    with open_errors(path, options) as errors, calm_collector():
         async with work_folder(options) as folder:
             work = _dry if options.dry_run else _real
             done = await work(context, plan, path, folder, errors, told)

@@ -104,7 +104,8 @@ def _encoding(file: BinaryIO, first: bytes) -> str:
     block = first
     while block and block.isascii():
         block = file.read(BLOCK_BYTES)
-    lines = [line for line in block.splitlines()[:-1] or [block] if not line.isascii()][:2000]
+    whole = block + file.readline(_LINE_BYTES)
+    lines = [line for line in whole.splitlines() if not line.isascii()][:2000]
     readable = {name: sum(_decodes(line, name) for line in lines) for name in ("utf-8", "gb18030")}
     return "gb18030" if readable["gb18030"] > readable["utf-8"] else "utf-8"
 
@@ -154,10 +155,10 @@ class Reading:
         end: int,
         lines_before: int,
         *,
-        block_bytes: int = BLOCK_BYTES,
+        block_bytes: int | None = None,
     ) -> None:
         self.overran = False
-        self._block_bytes = block_bytes
+        self._block_bytes = block_bytes or BLOCK_BYTES
         self._source = source
         self._taker = taker
         self._start = start
