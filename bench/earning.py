@@ -14,8 +14,8 @@ from huimeng.infra.teller import Command, Needs, Rows
 from huimeng.kernel.errors import IdempotencyKeyReused
 from huimeng.kernel.ids import entity_id, merchant_of
 from huimeng.ledger.commands import account_needs, earn, open_account
-from huimeng.ledger.values import Reference
 from huimeng.ledger.rules import Kind, System, Unit, account_id
+from huimeng.ledger.values import Reference
 
 EVENT = "points.adjusted"
 # Everything earned here shares a lot, as what is earned in one month does.
@@ -88,7 +88,7 @@ async def earn_naive(conn: Connection, wanted: Wanted) -> bytes:
             return bytes(kept[1])
         head.entity_seq += 1
         number = entity_id(head.entity_seq, cell_id)
-        balance, lot_id, booked_on = await _book_naive(conn, head, account, wanted, number)
+        balance, booked_on = await _book_naive(conn, head, account, wanted, number)
         await conn.execute(
             "insert into outbox (cell_id, seq, kind, ref_id, at, payload) values (%s, %s, %s, %s, now(), %s::jsonb)",
             (cell_id, head.outbox_seq + 1, EVENT, number, payload(wanted)),
@@ -107,10 +107,8 @@ async def earn_naive(conn: Connection, wanted: Wanted) -> bytes:
     return body
 
 
-async def _book_naive(
-    conn: Connection, head: Head, account: int, wanted: Wanted, number: int
-) -> tuple[int, int, date]:
-    """Account, lot and transfer: (balance, lot, booking day)."""
+async def _book_naive(conn: Connection, head: Head, account: int, wanted: Wanted, number: int) -> tuple[int, date]:
+    """Account, lot and transfer: (balance, booking day)."""
     cell_id, amount = wanted.cell_id, wanted.amount
     today = datetime.now(UTC).date()
     booked_on = today if head.open_day is None else max(head.open_day, today)
@@ -159,7 +157,7 @@ async def _book_naive(
             booked_on,
         ),
     )
-    return balance, lot_id, booked_on
+    return balance, booked_on
 
 
 def payload(wanted: Wanted) -> str:

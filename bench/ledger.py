@@ -69,18 +69,15 @@ def holder(number: int, cell_id: int) -> int:
 
 
 @asynccontextmanager
-async def ground(place: Place, options: Options, known: list[Shop] | None = None) -> AsyncIterator[Ground]:
+async def ground(place: Place, options: Options, prefix: str) -> AsyncIterator[Ground]:
     with psycopg.connect(place.urls.owner, autocommit=True) as conn:
         conn.execute(CREATE_FUNCTION)
     async with opened(place) as context:
-        shops = known or await make_shops(context, "ledger", options.count(SHOPS, 4), 0)
+        shops = await make_shops(context, prefix, options.count(SHOPS, 4), 0)
         prepared = Ground(place, context, shops, options.count(HOLDERS, 8))
-        if known is None:
-            for shop in shops:
-                names = [holder(number, shop.cell_id) for number in range(prepared.holders)]
-                await asyncio.gather(
-                    *(context.teller.submit(EarnPoints(_wanted(shop.cell_id, name, 1))) for name in names)
-                )
+        for shop in shops:
+            names = [holder(number, shop.cell_id) for number in range(prepared.holders)]
+            await asyncio.gather(*(context.teller.submit(EarnPoints(_wanted(shop.cell_id, name, 1))) for name in names))
         place.admin("vacuum analyze")
         yield prepared
 
@@ -231,9 +228,7 @@ async def single(found: Ground, options: Options) -> list[Figure]:
 
 async def hot(found: Ground, options: Options) -> list[Figure]:
     """On a server whose flushes take 1 ms longer."""
-    runs = await _compared(
-        found, WAYS, options.count(IN_FLIGHT, 8), found.hot, options.seconds(1.5), options.rounds
-    )
+    runs = await _compared(found, WAYS, options.count(IN_FLIGHT, 8), found.hot, options.seconds(1.5), options.rounds)
     return [
         ratio("ledger_hot_1ms_vs_naive", rates(runs["ours"]), rates(runs["naive"]), 10),
         *(rate_figure(f"ledger_hot_1ms_{name}", runs[name]) for name in WAYS),

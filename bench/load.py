@@ -26,6 +26,7 @@ class Client(msgspec.Struct):
 
     token: str
     members: list[int]
+    store: str = "s1"
 
 
 class Plan(msgspec.Struct):
@@ -61,9 +62,9 @@ LINES = [
 ]
 
 
-def order_body(member_id: int, order_no: str) -> bytes:
+def order_body(member_id: int, order_no: str, store: str = "s1") -> bytes:
     order = {
-        "store": "s1",
+        "store": store,
         "order_no": order_no,
         "ordered_at": ORDERED_AT,
         "member_id": str(member_id),
@@ -77,7 +78,7 @@ def pieces(client: Client) -> list[tuple[bytes, bytes, bytes]]:
     """For each member what stands before, between and after the two places of the number (key, order number)."""
     found = []
     for member_id in client.members:
-        body = order_body(member_id, "#" * _DIGITS)
+        body = order_body(member_id, "#" * _DIGITS, client.store)
         head = (
             "POST /v1/orders HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\n"
             f"Authorization: Bearer {client.token}\r\nContent-Length: {len(body)}\r\nIdempotency-Key: "

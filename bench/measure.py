@@ -73,7 +73,7 @@ async def interleaved(
     """Every variant once a round, in turn forwards and backwards (ABBA), so that drift hits them alike."""
     results: dict[str, list[Run]] = {name: [] for name in variants}
     for number in range(rounds):
-        order = list(variants) if number % 2 == 0 else list(reversed(variants))
+        order = list(variants) if number % 2 == 0 else list(variants)[::-1]
         for name in order:
             results[name].append(await variants[name]())
         await after_round()

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from decimal import Decimal
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 from litestar import Litestar
@@ -40,8 +40,10 @@ class Row(Base):
 
     __abstract__ = True
 
-    def __getattr__(self, name: str) -> Any:
-        raise AttributeError(name)
+    if TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> Any: ...
+        def __setattr__(self, name: str, value: Any) -> None: ...
 
 
 class HeadRow(Row):
@@ -223,9 +225,7 @@ def _add_order(session: AsyncSession, sale: Sale, order_id: int, now: datetime) 
         )
     )
     session.add_all(
-        TenderRow(
-            cell_id=cell_id, order_id=order_id, tender_no=number, kind=tender.kind, amount_fen=tender.amount_fen
-        )
+        TenderRow(cell_id=cell_id, order_id=order_id, tender_no=number, kind=tender.kind, amount_fen=tender.amount_fen)
         for number, tender in enumerate(order.tenders, 1)
     )
 

@@ -50,7 +50,7 @@ class Place(msgspec.Struct, frozen=True):
 
     def admin(self, statement: str) -> list[tuple[object, ...]]:
         with psycopg.connect(self.admin_url, autocommit=True) as conn:
-            cursor = conn.execute(statement)  # type: ignore[call-overload]
+            cursor = conn.execute(statement)
             return cursor.fetchall() if cursor.description else []
 
 
@@ -123,9 +123,7 @@ async def _join(context: Context, merchant_id: int, count: int) -> list[int]:
                 join_member(
                     cell_of(merchant_id),
                     keys,
-                    MemberInput(
-                        identities=[IdentityInput("external_id", f"m{number}")], registered_at=RULES_SINCE
-                    ),
+                    MemberInput(identities=[IdentityInput("external_id", f"m{number}")], registered_at=RULES_SINCE),
                     now=now,
                 )
             )

@@ -137,8 +137,20 @@ async def _insert_order(conn: Connection, sale: Sale, order_id: int) -> None:
             "list_fen, paid_fen, refunded_quantity, refunded_fen, points_earned, growth_earned, points_reversed, "
             "growth_reversed) values (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, 0, 0, %s, %s, 0, 0)",
             [
-                (cell_id, order_id, number, line.line_key, line.sku, line.product, line.category, line.quantity)
-                + (line.list_fen, line.paid_fen, points, growth)
+                (
+                    cell_id,
+                    order_id,
+                    number,
+                    line.line_key,
+                    line.sku,
+                    line.product,
+                    line.category,
+                    line.quantity,
+                    line.list_fen,
+                    line.paid_fen,
+                    points,
+                    growth,
+                )
                 for number, (line, points, growth) in enumerate(
                     zip(order.lines, earnings.points_by_line, earnings.growth_by_line, strict=True), 1
                 )
@@ -186,8 +198,20 @@ async def _book(conn: Connection, sale: Sale, head: Head, order_id: int) -> int:
         rows["account"].append((cell_id, number, *account))
         rows["lot"].append((cell_id, number, lot_id, award.expires_at, earned + award.amount, remaining + award.amount))
         rows["transfer"].append(
-            (cell_id, head.transfer_seq, award.unit, Kind.EARN, system, number, award.amount, lot_id, order_id)
-            + (account[0], order.ordered_at, head.open_day)
+            (
+                cell_id,
+                head.transfer_seq,
+                award.unit,
+                Kind.EARN,
+                system,
+                number,
+                award.amount,
+                lot_id,
+                order_id,
+                account[0],
+                order.ordered_at,
+                head.open_day,
+            )
         )
         parts = msgspec.json.encode(award.parts).decode()
         rows["earning"].append((cell_id, order_id, award.unit, lot_id, head.transfer_seq, award.amount, parts))
@@ -214,5 +238,3 @@ async def _write(conn: Connection, rows: dict[str, list[tuple[Any, ...]]]) -> No
         for table, statement in _WRITES.items():
             if rows[table]:
                 await cursor.executemany(statement, rows[table])
-
-

@@ -8,6 +8,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,6 +16,7 @@ from pathlib import Path
 
 from granian import Granian
 from granian.constants import Interfaces
+from granian.log import LogLevels
 
 APPS = {
     "ours": "huimeng.entry.api:create_app",
@@ -28,6 +30,7 @@ STOP_SECONDS = 20.0
 
 def main(name: str, port: int, workers: int) -> None:
     """Granian as `huimeng run` sets it up."""
+    threading.Thread(target=_end_with_parent, args=(os.getppid(),), daemon=True).start()
     Granian(
         APPS[name],
         address="127.0.0.1",
@@ -37,8 +40,15 @@ def main(name: str, port: int, workers: int) -> None:
         factory=True,
         workers_kill_timeout=10,
         log_enabled=True,
-        log_level="warning",
+        log_level=LogLevels.warning,
     ).serve()
+
+
+def _end_with_parent(parent: int) -> None:
+    """A bench that was killed can't end its servers."""
+    while os.getppid() == parent:
+        time.sleep(1)
+    os.kill(os.getpid(), signal.SIGTERM)
 
 
 @contextmanager

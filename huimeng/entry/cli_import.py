@@ -134,7 +134,7 @@ def _run(kind: str, file: Path, merchant: str, options: ImportOptions) -> Import
 
 async def _import(kind: str, file: Path, merchant: str, options: ImportOptions, console: Console) -> ImportResult:
     work = import_members if kind == "members" else import_orders
-    async with open_context() as context:
+    async with open_context(importing=True) as context:
         merchant_id = await find_merchant_id(context.db, merchant)
         with Bars(console) as bars:
             return await work(context, merchant_id, file, options, bars.watch(file.name))

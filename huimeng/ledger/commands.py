@@ -179,11 +179,12 @@ def _write(
 
 
 class ExpireAccount(Command):
-    """Writes off one account's invalid lots; harmless to run again, so it has no key."""
+    """Writes off one account's lots that are invalid at a moment; harmless to run again, so it has no key."""
 
-    def __init__(self, cell_id: int, account: int) -> None:
+    def __init__(self, cell_id: int, account: int, at: datetime) -> None:
         self.cell_id = cell_id
         self.account = account
+        self.at = at
         self.weight = 4
 
     def needs(self) -> Needs:
@@ -193,5 +194,5 @@ class ExpireAccount(Command):
         key = (self.cell_id, self.account)
         if rows.get(ACCOUNT, key) is None:
             return 0
-        return expire_due(rows, rows.edit(ACCOUNT, key), rows.now)
+        return expire_due(rows, rows.edit(ACCOUNT, key), self.at)
 

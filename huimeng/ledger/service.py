@@ -42,13 +42,13 @@ async def history(
 
 async def expire(db: Database, teller: Teller, merchant_id: int, at: datetime | None = None) -> int:
     """Writes off all that is no longer valid; the answer is the amount. It can be run again at any time."""
-    cell_id, total = cell_of(merchant_id), 0
+    cell_id, total, at = cell_of(merchant_id), 0, at or utc_now()
     while True:
         async with db.tenant(merchant_id) as conn:
-            due = await store.due_accounts(conn, cell_id, at or utc_now(), _AT_ONCE)
+            due = await store.due_accounts(conn, cell_id, at, _AT_ONCE)
         if not due:
             return total
-        replies = await asyncio.gather(*(teller.submit(ExpireAccount(cell_id, account)) for account in due))
+        replies = await asyncio.gather(*(teller.submit(ExpireAccount(cell_id, account, at)) for account in due))
         total += sum(reply.value for reply in replies)
 
 

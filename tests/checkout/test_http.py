@@ -126,9 +126,9 @@ async def test_hostile_refunds(client: httpx.AsyncClient, desk: Desk, name: str,
     status, found = await send(client, f"/v1/orders/{order.order_id}/refunds", body)
     assert (status, found["code"]) in {(400, "invalid_input"), (422, "refund_too_large")}, found
     assert await desk.counts() == before
-    for order_id in ("0", "-1", "x", "9" * 30, "%00", "1024"):
+    for order_id in ("0", "-1", "x", "9" * 30, "%00", "1024000"):
         status, found = await send(client, f"/v1/orders/{order_id}/refunds", {})
-        assert (status, found["code"]) in {(400, "invalid_input"), (404, "not_found")}
+        assert (status, found.get("code")) in {(400, "invalid_input"), (404, "not_found")}, order_id
 
 
 async def test_every_write_needs_a_key(client: httpx.AsyncClient, desk: Desk) -> None:

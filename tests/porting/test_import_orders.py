@@ -59,7 +59,8 @@ async def stored(db: Database, shop: Shop) -> list[tuple[Any, ...]]:
             "where o.cell_id = %s order by 1, 2, 3, 8",
             (shop.cell_id,),
         )
-        return await cursor.fetchall()
+        rows: list[tuple[Any, ...]] = await cursor.fetchall()
+    return rows
 
 
 def outcomes(result: ImportResult) -> dict[str, int]:

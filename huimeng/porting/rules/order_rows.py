@@ -21,6 +21,7 @@ from huimeng.porting.rules import cells, words
 from huimeng.porting.rules.cells import Memo
 from huimeng.porting.rules.columns import Header
 from huimeng.porting.rules.faults import CellFault, RowFault, shown
+from huimeng.porting.rules.words import OrderStatus
 
 if TYPE_CHECKING:
     # csv.reader is a function; its result's class has no public name at run time.
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
 Goods = tuple[str, str, str]
 Line = tuple[Goods, str, int, int, str]
 StoreKey = int | str
-Run = tuple[StoreKey, str, int, str, str, str, int, list[Line] | None]
+Run = tuple[StoreKey, str, int, str, OrderStatus, str, int, list[Line] | None]
 
 ORDER_NO_CHARACTERS = 64
 CODE_CHARACTERS = 64
@@ -199,6 +200,8 @@ class OrderRows:
 
     def _close(self) -> None:
         if self._last is not None and self._lines:
+            # Here, because here two processes share the work; what is sorted is sorted again in no time.
+            self._lines.sort()
             self._sink(self._day, self._last)
             self._lines = []
         self._head = None

@@ -12,6 +12,7 @@ from huimeng.order.rules import LINES_MAX, STATUS_NAMES, LineInput, Order, Order
 from huimeng.porting.rules.cells import from_microseconds
 from huimeng.porting.rules.faults import RowFault, shown
 from huimeng.porting.rules.order_rows import Line, Run, StoreKey
+from huimeng.porting.rules.words import OrderStatus
 
 
 class Draft(msgspec.Struct, frozen=True):
@@ -21,7 +22,7 @@ class Draft(msgspec.Struct, frozen=True):
     order_no: str
     at: int
     member: str
-    status: str
+    status: OrderStatus
     lines: Sequence[Line]
     tenders: Sequence[tuple[str, int]]
     first_line: int
@@ -77,7 +78,7 @@ def _draft(runs: Sequence[Run]) -> Draft | RowFault:
         first[1],
         min(run[2] for run in runs),
         max(run[3] for run in runs),
-        first[4] if len(runs) == 1 else min(run[4] for run in runs),
+        first[4],
         lines,
         sorted(tenders.items()),
         min(run[6] for run in runs),

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from huimeng.porting.rules.cells import code
 from huimeng.porting.rules.faults import CellFault
 
-_STATUSES = {
+OrderStatus = Literal["completed", "refunded", "voided"]
+
+_STATUSES: dict[OrderStatus, tuple[str, ...]] = {
     "completed": (
         "",
         *("completed", "complete", "paid", "done", "success", "finished", "closed", "shipped", "delivered"),
@@ -35,7 +39,7 @@ _STATUS_OF = {word: status for status, words in _STATUSES.items() for word in wo
 _TENDER_OF = {word: kind for kind, words in _TENDERS.items() for word in words}
 
 
-def status(cell: str) -> str:
+def status(cell: str) -> OrderStatus:
     """completed, refunded or voided; an empty cell is a completed order. A word that is not known is a fault."""
     known = _STATUS_OF.get(_word(cell))
     if known is None:

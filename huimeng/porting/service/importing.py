@@ -170,6 +170,15 @@ async def send(teller: Teller, command: Command) -> Reply:
                 raise
 
 
+async def enqueue(teller: Teller, command: Command) -> asyncio.Future[Reply]:
+    """A place in the Teller's queue, as soon as there is one: orders keep their order."""
+    while True:
+        try:
+            return teller.enqueue(command)
+        except TooBusy:
+            await asyncio.sleep(0.02)
+
+
 async def _pause(waited: float) -> float:
     pause = min(2.0, 0.1 + waited / 2)
     await asyncio.sleep(pause)

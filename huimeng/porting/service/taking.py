@@ -13,17 +13,16 @@ import msgspec
 from huimeng.checkout.commands import ImportOrder, ImportOutcome
 from huimeng.infra.crypto import MerchantKeys
 from huimeng.infra.teller import Reply
-from huimeng.kernel.errors import BusinessError, InvalidInput
+from huimeng.kernel.errors import BusinessError, InvalidInput, Unavailable
 from huimeng.kernel.ids import cell_of
 from huimeng.kernel.times import utc_now
 from huimeng.member.service import import_member
 from huimeng.member.values import MemberInput
-from huimeng.order.rules import OrderInput
 from huimeng.porting.rules.faults import RowFault, shown
 from huimeng.porting.rules.order_rows import Run
 from huimeng.porting.rules.orders import Draft, assemble, order_input
 from huimeng.porting.service.finding import MemberFinder
-from huimeng.porting.service.importing import Context, ImportOptions, Told, keep_job, send
+from huimeng.porting.service.importing import Context, ImportOptions, Told, enqueue, keep_job, send
 from huimeng.porting.service.reporting import ConflictReport
 from huimeng.porting.store.faults_file import FaultFile
 from huimeng.porting.store.jobs import Job, orders_since
@@ -37,16 +36,19 @@ _JOB_SAVED_SECONDS = 1.0
 _BREATH_ORDERS = 16
 
 
-class _Flight(msgspec.Struct, frozen=True):
+class _Flight(msgspec.Struct):
     """An order on its way, or a fault that takes its turn among them. lines: of the spill, for the progress."""
 
     day: int
     lines: int
     fault: RowFault | None = None
-    task: asyncio.Task[Reply] | None = None
+    answer: asyncio.Future[Reply] | None = None
+    command: ImportOrder | None = None
     draft: Draft | None = None
-    order: OrderInput | None = None
-    weight: int = 0
+
+    @property
+    def weight(self) -> int:
+        return 0 if self.command is None else self.command.weight
 
 
 class OrderTaker:
@@ -103,10 +105,7 @@ class OrderTaker:
                 await self._land()
             await self._conflicts.flush()
         finally:
-            for flight in self._flights:
-                if flight.task is not None:
-                    flight.task.cancel()
-            await asyncio.gather(*(f.task for f in self._flights if f.task), return_exceptions=True)
+            self._abandon()
         taken = min(taken, self._counts["unchanged"])
         self._counts["created"] += taken
         self._counts["unchanged"] -= taken
@@ -120,6 +119,8 @@ class OrderTaker:
         date_of_day = date.fromordinal(day)
         for number, found in enumerate(assemble(runs), 1):
             flight = self._flight(day, date_of_day, found)
+            if flight.command is not None:
+                flight.answer = await enqueue(self._context.teller, flight.command)
             self._flights.append(flight)
             self._weight += flight.weight
             if number % _BREATH_ORDERS == 0:
@@ -143,17 +144,19 @@ class OrderTaker:
             return _Flight(day, len(found.lines), fault=_dated(fault, date_of_day))
         order = order_input(found, self._options.source, date_of_day, store_id, member_id)
         command = ImportOrder(self._cell_id, order, self._options.earn, found.status)
-        task = asyncio.create_task(send(self._context.teller, command))
-        return _Flight(day, len(found.lines), None, task, found, order, command.weight)
+        return _Flight(day, len(found.lines), command=command, draft=found)
 
     async def _land(self) -> None:
         """The oldest flight's outcome; commands are answered in the order in which they were given."""
         flight = self._flights[0]
         reply: Reply | None = None
         fault = flight.fault
-        if flight.task is not None:
+        if flight.answer is not None and flight.command is not None:
             try:
-                reply = await flight.task
+                try:
+                    reply = await flight.answer
+                except Unavailable:
+                    reply = await send(self._context.teller, flight.command)
             except BusinessError as refusal:
                 fault = _refused(flight, refusal)
         self._flights.popleft()
@@ -172,8 +175,14 @@ class OrderTaker:
 
     async def _count(self, flight: _Flight, outcome: ImportOutcome) -> None:
         self._counts[outcome.outcome] += 1
-        if outcome.outcome == "conflict" and flight.draft is not None and flight.order is not None:
-            await self._conflicts.add(flight.draft, flight.order, outcome.order_id)
+        if outcome.outcome == "conflict" and flight.draft is not None and flight.command is not None:
+            await self._conflicts.add(flight.draft, flight.command.order, outcome.order_id)
+
+    def _abandon(self) -> None:
+        """What was not begun is left; an answer that nobody waits for any more is no surprise."""
+        for flight in self._flights:
+            if flight.answer is not None and not flight.answer.cancel() and not flight.answer.cancelled():
+                flight.answer.exception()
 
     async def _day_done(self, day: int) -> None:
         if time.monotonic() - self._saved_at < _JOB_SAVED_SECONDS:

@@ -1,0 +1,92 @@
+"""kill -9 at random moments under load: nothing acknowledged is lost, nothing happens twice, service comes back.
+
+HUIMENG_SEEDS=200 runs more of them, HUIMENG_SEED=5000 others.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import random
+import signal
+import statistics
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.faults.house import Customers, House, Promise, check_promises
+
+SEEDS = int(os.environ.get("HUIMENG_SEEDS", "20"))
+FIRST = int(os.environ.get("HUIMENG_SEED", "1"))
+CLIENTS = 8
+# A worker starts anew in a second or two, the database recovers in less; the rest is room for a busy machine.
+BACK_SECONDS = 20.0
+
+
+@pytest.fixture(scope="module")
+def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
+    made = House(tmp_path_factory.mktemp("house"))
+    try:
+        made.start()
+        yield made
+    finally:
+        made.stop()
+
+
+async def test_killed_at_random_moments(house: House) -> None:
+    kept: list[Promise] = []
+    back: dict[str, list[float]] = {"worker": [], "postmaster": []}
+    troubles: dict[str, int] = {}
+    for seed in range(FIRST, FIRST + SEEDS):
+        chance = random.Random(seed)
+        target = "worker" if seed % 2 else "postmaster"
+        customers = Customers(house, seed)
+        visit = asyncio.create_task(customers.shop(CLIENTS))
+        await asyncio.sleep(chance.uniform(0.1, 1.0))
+        victim = chance.choice(house.web_workers()) if target == "worker" else house.postmaster()
+        killed_at = time.monotonic()
+        os.kill(victim, signal.SIGKILL)
+        spent = await _served_again(customers, visit, killed_at)
+        back[target].append(spent)
+        print(f"seed {seed}: {target} killed, served again after {spent:.2f} s, {customers.troubles}")
+        kept += customers.kept
+        for name, times in customers.troubles.items():
+            troubles[name] = troubles.get(name, 0) + times
+
+    house.wait_ready()
+    await check_promises(house, kept)
+    assert "OK" in house.huimeng("verify")
+    # The kills were felt: otherwise this test would prove nothing.
+    assert sum(troubles.values()) >= SEEDS // 2, troubles
+    assert any(promise.tries > 1 for promise in kept)
+    for target, seconds in back.items():
+        if seconds:
+            median, worst = statistics.median(seconds), max(seconds)
+            print(f"{target}: served again after {median:.2f} s (median), {worst:.2f} s (longest)")
+    print(f"{len(kept)} promises kept, {sum(p.tries > 1 for p in kept)} asked for again; {troubles}")
+
+
+async def _served_again(customers: Customers, visit: asyncio.Task[None], killed_at: float) -> float:
+    """Seconds from the kill until the first answer that was asked for after it; then all visitors go home."""
+    await asyncio.sleep(0.3)
+    asked = time.monotonic()
+    while customers.acknowledged_at < asked:
+        assert not visit.done(), visit
+        assert time.monotonic() - killed_at < BACK_SECONDS, "the service did not come back"
+        await asyncio.sleep(0.02)
+    spent = customers.acknowledged_at - killed_at
+    await asyncio.sleep(0.3)
+    customers.stop()
+    await asyncio.wait_for(visit, 60)
+    return spent
+
+
+def test_the_workers_and_the_postmaster_are_whole_again(house: House) -> None:
+    """Two web workers answer, as at the beginning, and the database has a postmaster."""
+    end = time.monotonic() + BACK_SECONDS
+    while len(house.web_workers()) < 2:
+        assert time.monotonic() < end
+        time.sleep(0.1)
+    assert Path(f"/proc/{house.postmaster()}").exists()
