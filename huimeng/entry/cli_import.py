@@ -136,8 +136,9 @@ async def _import(kind: str, file: Path, merchant: str, options: ImportOptions, 
     work = import_members if kind == "members" else import_orders
     async with open_context(importing=True) as context:
         merchant_id = await find_merchant_id(context.db, merchant)
+        here = msgspec.structs.replace(options, work_dir=context.settings.data_dir / "import")
         with Bars(console) as bars:
-            return await work(context, merchant_id, file, options, bars.watch(file.name))
+            return await work(context, merchant_id, file, here, bars.watch(file.name))
 
 
 def _finish(result: ImportResult, as_json: bool) -> None:

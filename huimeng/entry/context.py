@@ -19,6 +19,7 @@ from huimeng.member.store import IdentityShelf, MemberShelf, MemberStatusShelf
 from huimeng.merchant.service import open_vault
 from huimeng.order.store import FirstOrderShelf, OrderNoShelf, OrderShelf
 from huimeng.points.store import AdjustmentShelf, EarnCapShelf, EarningRulesShelf
+from huimeng.porting.store.jobs import OpeningShelf
 
 
 class Context(msgspec.Struct, frozen=True):
@@ -41,6 +42,7 @@ def shelves() -> list[Shelf]:
         EarningShelf(),
         EarnCapShelf(),
         AdjustmentShelf(),
+        OpeningShelf(),
         AccountShelf(),
         ClosedLotShelf(),
         TransferShelf(),

@@ -11,6 +11,8 @@ import socket
 import subprocess
 import sys
 import threading
+import time
+import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -55,10 +57,7 @@ def run(settings: Settings, console: Console, *, demo: bool = False) -> None:
                 asyncio.run(_load_demo(settings, urls, console))
             background = _Background()
             background.start()
-            console.print(
-                f"\n[bold green]会盟 Huimeng[/] 已就绪 is ready: [bold]http://{settings.host}:{settings.port}/[/]"
-                f"   API: http://{settings.host}:{settings.port}/docs   (Ctrl-C 结束 to end)\n"
-            )
+            threading.Thread(target=_announce, args=(settings, console), daemon=True).start()
             try:
                 serve(settings)
             finally:
@@ -74,6 +73,20 @@ async def _load_demo(settings: Settings, urls: DatabaseUrls, console: Console) -
         return
     async with connected(settings, urls, importing=True) as context:
         await show_demo(context, console)
+
+
+def _announce(settings: Settings, console: Console) -> None:
+    """Tells the address once it answers, not before."""
+    host = f"[{settings.host}]" if ":" in settings.host else settings.host
+    address = f"http://{host}:{settings.port}"
+    for _ in range(600):
+        try:
+            with urllib.request.urlopen(f"{address}/readyz", timeout=5):
+                break
+        except OSError:
+            time.sleep(0.1)
+    console.print("\n[bold green]会盟 Huimeng[/] 已就绪 is ready  (Ctrl-C 结束 to end)")
+    console.print(f"  [bold]{address}/[/]\n  {address}/docs   API\n")
 
 
 def serve(settings: Settings) -> None:

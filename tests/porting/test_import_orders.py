@@ -18,6 +18,7 @@ from huimeng.porting.errors import BadImportOption, ImportRunning, MissingColumn
 from huimeng.porting.rules.faults import FAULT_HEADER
 from huimeng.porting.service import ImportOptions, ImportResult, import_members, import_orders, reading, taking
 from huimeng.porting.store.faults_file import FaultFile
+from huimeng.porting.store.folders import work_folder
 from tests.conftest import Shop
 from tests.porting.conftest import Bench, as_csv, error_rows
 
@@ -312,6 +313,16 @@ async def test_refunded_and_voided_orders_keep_their_status(bench: Bench, shop: 
     assert outcomes(await import_orders(bench, shop.merchant_id, path))["created"] == 3
     assert [(row[2], row[6]) for row in await stored(bench.db, shop)] == [("0", 1), ("1", 3), ("2", 4)]
     assert outcomes(await import_orders(bench, shop.merchant_id, path))["unchanged"] == 3
+
+
+def test_what_a_killed_import_left_goes_with_the_next(tmp_path: Path) -> None:
+    left = tmp_path / "huimeng-import-left"
+    left.mkdir()
+    (left / "lock").touch()
+    (left / "spill0").write_bytes(b"what members bought")
+    with work_folder(tmp_path) as folder, work_folder(tmp_path) as other:
+        assert sorted(tmp_path.iterdir()) == sorted([folder, other])
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_the_error_file_names_its_columns() -> None:

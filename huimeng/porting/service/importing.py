@@ -5,11 +5,9 @@ from __future__ import annotations
 import asyncio
 import gc
 import hashlib
-import shutil
-import tempfile
 import time
-from collections.abc import AsyncIterator, Iterator, Mapping
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from datetime import date
 from pathlib import Path
 from typing import Literal, Protocol
@@ -202,13 +200,3 @@ def calm_collector() -> Iterator[None]:
         yield
     finally:
         gc.set_threshold(*before)
-
-
-@asynccontextmanager
-async def work_folder(options: ImportOptions) -> AsyncIterator[Path]:
-    """Readable by nobody else: the spill holds what members bought."""
-    folder = Path(await asyncio.to_thread(tempfile.mkdtemp, prefix="huimeng-import-", dir=options.work_dir))
-    try:
-        yield folder
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)

@@ -31,12 +31,12 @@ from huimeng.porting.service.importing import (
     open_errors,
     open_job,
     silent,
-    work_folder,
 )
 from huimeng.porting.service.reading import read_parts
 from huimeng.porting.service.taking import OrderTaker
 from huimeng.porting.store.blocks import Source, open_source
 from huimeng.porting.store.faults_file import FaultFile
+from huimeng.porting.store.folders import work_folder
 from huimeng.porting.store.spill import Spill
 
 
@@ -58,7 +58,7 @@ async def import_orders(
     plan = await _plan(context, merchant_id, source, options)
     told = Told(progress)
     with open_errors(path, options) as errors, calm_collector():
-        async with work_folder(options) as folder:
+        with work_folder(options.work_dir) as folder:
             work = _dry if options.dry_run else _real
             done = await work(context, plan, path, folder, errors, told)
         kept = errors.close()
