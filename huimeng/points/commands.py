@@ -1,12 +1,12 @@
-"""Points and growth that do not come from orders: adjustments by hand, and balances brought along."""
+"""Points and growth that do not come from orders: adjustments by hand."""
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import datetime
 
 import msgspec
 
-from huimeng.infra.teller import Command, Key, Needs, Rows
+from huimeng.infra.teller import Command, Needs, Rows
 from huimeng.kernel.errors import InvalidInput
 from huimeng.ledger.commands import account_needs, earn, open_account, spend
 from huimeng.ledger.rules import AMOUNT_MAX, UNIT_NAMES, Kind, System, Unit
@@ -22,7 +22,6 @@ from huimeng.points.store import (
     Adjustment,
     EarnCap,
     MerchantConfig,
-    Opening,
 )
 
 __all__ = [
@@ -32,8 +31,6 @@ __all__ = [
     "Adjusted",
     "EarnCap",
     "MerchantConfig",
-    "OpeningBalance",
-    "OpeningOutcome",
 ]
 
 
@@ -48,12 +45,6 @@ class Adjusted(msgspec.Struct, frozen=True):
     debt: int
     repaid: int
     created_at: datetime
-
-
-class OpeningOutcome(msgspec.Struct, frozen=True):
-    """created, unchanged (it was there, the same), conflict (it was there, different) or none (nothing given)."""
-
-    outcome: str
 
 
 class AdjustPoints(Command):
@@ -122,7 +113,6 @@ class AdjustPoints(Command):
                 member_id,
                 self.unit,
                 self.amount,
-                False,
                 self.expires_at,
                 self.reason,
                 self.actor,
@@ -130,83 +120,9 @@ class AdjustPoints(Command):
             ),
         )
         unit = UNIT_NAMES[self.unit]
-        payload = {"member_id": member_id, "unit": unit, "amount": self.amount, "opening": False}
+        payload = {"member_id": member_id, "unit": unit, "amount": self.amount}
         rows.emit("points.adjusted", number, payload)
         return Adjusted(str(number), str(member_id), unit, self.amount, account.balance, account.debt, repaid, rows.now)
-
-
-class OpeningBalance(Command):
-    """A member's balance out of another system, once: running it again changes nothing, so it has no key."""
-
-    def __init__(
-        self,
-        cell_id: int,
-        member_id: int,
-        points: int = 0,
-        points_expires_at: datetime | None = None,
-        growth: int = 0,
-        *,
-        actor: str = "import",
-    ) -> None:
-        """points_expires_at is the first moment when they are no longer valid; InvalidInput."""
-        for field, amount in (("points", points), ("growth", growth)):
-            if not 0 <= amount <= AMOUNT_MAX:
-                raise InvalidInput(field, f"0 to {AMOUNT_MAX}", f"须在 0 到 {AMOUNT_MAX} 之间")
-        self.cell_id = cell_id
-        self.member_id = member_id
-        self.wanted: dict[int, Opening] = {}
-        if points:
-            expires_at = None if points_expires_at is None else points_expires_at.astimezone(UTC)
-            self.wanted[Unit.POINTS] = Opening(points, expires_at)
-        if growth:
-            self.wanted[Unit.GROWTH] = Opening(growth, None)
-        self.actor = actor
-        self.weight = 8
-
-    def needs(self) -> Needs:
-        key: Key = (self.cell_id, self.member_id)
-        yield MEMBER_STATUS, key
-        yield ADJUSTMENT, key
-        yield from account_needs(self.cell_id, self.member_id, *self.wanted)
-
-    def decide(self, rows: Rows) -> OpeningOutcome:
-        cell_id, member_id = self.cell_id, self.member_id
-        _check_member(rows, cell_id, member_id)
-        key: Key = (cell_id, member_id)
-        known: dict[int, Opening] | None = rows.get(ADJUSTMENT, key)
-        if known:
-            return OpeningOutcome("unchanged" if known == self.wanted else "conflict")
-        if not self.wanted:
-            return OpeningOutcome("none")
-        for unit, opening in self.wanted.items():
-            number = rows.take_id()
-            account = open_account(rows, cell_id, member_id, unit)
-            why = Reference(Kind.OPENING, number, rows.now)
-            earn(rows, account, opening.amount, opening.expires_at, why, System.OPENING)
-            rows.add(
-                ADJUSTMENT,
-                Adjustment(
-                    cell_id,
-                    number,
-                    member_id,
-                    unit,
-                    opening.amount,
-                    True,
-                    opening.expires_at,
-                    "期初余额 opening balance",
-                    self.actor,
-                    rows.now,
-                ),
-            )
-            payload = {
-                "member_id": member_id,
-                "unit": UNIT_NAMES[unit],
-                "amount": opening.amount,
-                "opening": True,
-            }
-            rows.emit("points.adjusted", number, payload)
-        rows.put(ADJUSTMENT, key, self.wanted)
-        return OpeningOutcome("created")
 
 
 def _check_member(rows: Rows, cell_id: int, member_id: int) -> None:

@@ -18,7 +18,7 @@ from huimeng.points.rules import Rule, RuleSet, definition_of
 
 EARNING_RULES = "earning_rules"  # (cell_id,) -> MerchantConfig, read only
 EARN_CAP = "earn_cap"  # (cell_id, member_id, rule_id, period) -> EarnCap
-ADJUSTMENT = "adjustment"  # (cell_id, member_id) -> dict[unit, Opening]; added rows are Adjustment
+ADJUSTMENT = "adjustment"  # append only: rows are Adjustment
 
 _RULE = "r.rule_id, r.version, r.name, r.definition, r.effective_from, r.effective_until, r.enabled"
 
@@ -44,13 +44,6 @@ class EarnCap(msgspec.Struct):
     amount: int
 
 
-class Opening(msgspec.Struct, frozen=True):
-    """A balance brought along from another system."""
-
-    amount: int
-    expires_at: datetime | None
-
-
 class Adjustment(msgspec.Struct, frozen=True):
     """A row of adjustment."""
 
@@ -59,7 +52,6 @@ class Adjustment(msgspec.Struct, frozen=True):
     member_id: int
     unit: int
     amount: int
-    opening: bool
     expires_at: datetime | None
     reason: str
     actor: str
@@ -134,34 +126,18 @@ class EarnCapShelf(Shelf):
 
 
 class AdjustmentShelf(Shelf):
-    """Adjustments are only added; read are the opening balances, of which a member has one a unit."""
+    """Append only."""
 
     name = ADJUSTMENT
 
-    def load(self, keys: Sequence[Key]) -> Iterable[Statement]:
-        yield (
-            "select t.cell_id, t.member_id, t.unit, t.amount, t.expires_at "
-            "from json_to_recordset(%s) as k(c bigint, m bigint) "
-            "join adjustment t on t.cell_id = k.c and t.member_id = k.m and t.opening",
-            (packed([{"c": cell_id, "m": member_id} for cell_id, member_id in keys]),),
-        )
-
-    def read(self, results: Sequence[Sequence[tuple[Any, ...]]]) -> Mapping[Key, dict[int, Opening]]:
-        found: dict[Key, dict[int, Opening]] = {}
-        for cell_id, member_id, unit, amount, expires_at in results[0]:
-            found.setdefault((cell_id, member_id), {})[unit] = Opening(amount, expires_at)
-        return found
-
     def save(self, changed: Mapping[Key, Any], added: Sequence[Adjustment]) -> Iterable[Statement]:
-        if added:
-            yield (
-                "insert into adjustment (cell_id, adjustment_id, member_id, unit, amount, opening, expires_at, "
-                "reason, actor, created_at) select cell_id, adjustment_id, member_id, unit, amount, opening, "
-                "expires_at, reason, actor, created_at from json_to_recordset(%s) as k(cell_id bigint, "
-                "adjustment_id bigint, member_id bigint, unit smallint, amount bigint, opening bool, "
-                "expires_at timestamptz, reason text, actor text, created_at timestamptz)",
-                (packed(added),),
-            )
+        yield (
+            "insert into adjustment (cell_id, adjustment_id, member_id, unit, amount, expires_at, reason, actor, "
+            "created_at) select cell_id, adjustment_id, member_id, unit, amount, expires_at, reason, actor, "
+            "created_at from json_to_recordset(%s) as k(cell_id bigint, adjustment_id bigint, member_id bigint, "
+            "unit smallint, amount bigint, expires_at timestamptz, reason text, actor text, created_at timestamptz)",
+            (packed(added),),
+        )
 
 
 SHELVES: tuple[Shelf, ...] = (EarningRulesShelf(), EarnCapShelf(), AdjustmentShelf())

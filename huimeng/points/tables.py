@@ -8,7 +8,6 @@ from sqlalchemy import (
     CheckConstraint,
     Column,
     DateTime,
-    Index,
     Integer,
     PrimaryKeyConstraint,
     SmallInteger,
@@ -53,12 +52,6 @@ adjustment = tenant_table(
     Column("member_id", BigInteger, nullable=False),
     Column("unit", SmallInteger, nullable=False),
     Column("amount", BigInteger, nullable=False),
-    Column(
-        "opening",
-        Boolean,
-        nullable=False,
-        comment="brought along from another system, once a member and unit",
-    ),
     Column("expires_at", DateTime(timezone=True)),
     Column("reason", Text, nullable=False),
     Column("actor", Text, nullable=False, comment="key:<api key id>, or what else did it"),
@@ -66,12 +59,4 @@ adjustment = tenant_table(
     PrimaryKeyConstraint("cell_id", "adjustment_id"),
     CheckConstraint("amount <> 0", name="moves"),
     append_only=True,
-)
-Index(
-    "adjustment_opening_key",
-    adjustment.c.cell_id,
-    adjustment.c.member_id,
-    adjustment.c.unit,
-    unique=True,
-    postgresql_where="opening",
 )

@@ -16,7 +16,7 @@ from huimeng.ledger.rules import Unit
 from huimeng.ledger.service import verify
 from huimeng.member.errors import MemberNotFound
 from huimeng.points import service
-from huimeng.points.commands import AdjustPoints, OpeningBalance
+from huimeng.points.commands import AdjustPoints
 from huimeng.points.errors import AdjustmentIsZero
 from tests.conftest import Shop
 from tests.points.conftest import Join
@@ -61,7 +61,7 @@ async def test_adjusting_adds_and_takes_but_never_below_zero(
     ]
     assert [(lot.remaining, lot.expires_at is None) for lot in lots] == [(20, False), (100, True)]
     assert [payload["amount"] for payload in payloads] == [100, 50, -30, 7]
-    assert payloads[0] == {"member_id": member_id, "unit": "points", "amount": 100, "opening": False}
+    assert payloads[0] == {"member_id": member_id, "unit": "points", "amount": 100}
     assert await verify(db, shop.merchant_id) == []
 
 
@@ -97,36 +97,3 @@ async def test_what_can_not_be_adjusted(teller: Teller, shop: Shop, join: Join) 
         with pytest.raises(InvalidInput) as refused:
             await teller.submit(adjust(shop, member_id, **{"amount": 10, **given}))  # type: ignore[arg-type]
         assert refused.value.fields["field"] == field
-
-
-async def test_a_balance_is_opened_once(db: Database, teller: Teller, shop: Shop, join: Join) -> None:
-    member_id = await join()
-    until = datetime(2099, 12, 31, 16, tzinfo=UTC)
-
-    async def opened(points: int, growth: int, expires_at: datetime | None = until) -> str:
-        command = OpeningBalance(shop.cell_id, member_id, points, expires_at, growth)
-        outcome: str = (await teller.submit(command)).value.outcome
-        return outcome
-
-    assert await opened(0, 0) == "none"
-    assert await opened(500, 40) == "created"
-    assert await opened(500, 40) == "unchanged"
-    assert await opened(500, 41) == "conflict"
-    assert await opened(500, 40, None) == "conflict"
-    assert await opened(0, 0) == "conflict"
-    async with db.reader(shop.merchant_id) as conn:
-        held = await service.balance(conn, shop.merchant_id, member_id, utc_now())
-        (row,) = await service.history(conn, shop.merchant_id, member_id, Unit.POINTS)
-    assert (held[Unit.POINTS].available, held[Unit.GROWTH].available) == (500, 40)
-    assert held[Unit.POINTS].next_expiry_at == until
-    assert (row.kind, row.reference) == ("opening", "adjustment")
-    with pytest.raises(InvalidInput):
-        OpeningBalance(shop.cell_id, member_id, -1)
-    assert await verify(db, shop.merchant_id) == []
-
-
-async def test_many_openings_at_once_open_one(db: Database, teller: Teller, shop: Shop, join: Join) -> None:
-    member_id = await join()
-    commands = [OpeningBalance(shop.cell_id, member_id, 5) for _ in range(20)]
-    outcomes = [reply.value.outcome for reply in await asyncio.gather(*map(teller.submit, commands))]
-    assert sorted(outcomes) == ["created"] + ["unchanged"] * 19

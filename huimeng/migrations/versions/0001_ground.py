@@ -193,9 +193,6 @@ def upgrade() -> None:
         sa.Column("member_id", sa.BigInteger(), nullable=False),
         sa.Column("unit", sa.SmallInteger(), nullable=False),
         sa.Column("amount", sa.BigInteger(), nullable=False),
-        sa.Column(
-            "opening", sa.Boolean(), nullable=False, comment="brought along from another system, once a member and unit"
-        ),
         sa.Column("expires_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("reason", sa.Text(), nullable=False),
         sa.Column("actor", sa.Text(), nullable=False, comment="key:<api key id>, or what else did it"),
@@ -203,13 +200,6 @@ def upgrade() -> None:
         sa.CheckConstraint("amount <> 0", name=op.f("adjustment_moves_check")),
         sa.PrimaryKeyConstraint("cell_id", "adjustment_id", name=op.f("adjustment_pkey")),
         info={"tenant": "cell_id", "append_only": True, "hot": False},
-    )
-    op.create_index(
-        "adjustment_opening_key",
-        "adjustment",
-        ["cell_id", "member_id", "unit"],
-        unique=True,
-        postgresql_where="opening",
     )
     op.create_table(
         "api_key",
