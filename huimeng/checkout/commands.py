@@ -38,7 +38,6 @@ from huimeng.points.rules import Earnings as BillEarnings
 from huimeng.points.rules import earn as earn_on
 from huimeng.points.store import EARN_CAP, EARNING_RULES, EarnCap
 
-
 ImportStatus = Literal["completed", "refunded", "voided"]
 _STORED_AS = {"completed": Status.COMPLETED, "refunded": Status.REFUNDED, "voided": Status.VOIDED}
 _NOTHING_TAKEN = {"points_taken": 0, "growth_taken": 0}
@@ -482,6 +481,6 @@ def lines_out(order: OrderInput, earnings: BillEarnings) -> list[LineOut]:
 
 def reasons_out(reasons: Iterable[Reason]) -> list[ReasonOut]:
     return [
-        ReasonOut(r.rule_id, r.version, r.name, UNIT_NAMES[r.unit], r.code, r.amount, r.text("zh"), r.text("en"))
+        ReasonOut(str(r.rule_id), r.version, r.name, UNIT_NAMES[r.unit], r.code, r.amount, r.text("zh"), r.text("en"))
         for r in reasons
     ]

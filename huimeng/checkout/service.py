@@ -284,7 +284,7 @@ def _summary(order: Order) -> OrderSummary:
     return OrderSummary(
         str(order.order_id),
         order.source,
-        str(order.store_id),
+        order.store_id,
         order.business_day,
         order.order_no,
         None if order.member_id is None else str(order.member_id),
@@ -297,7 +297,7 @@ def _summary(order: Order) -> OrderSummary:
 
 
 def _earning(each: Earned) -> OrderEarningView:
-    used = [RuleUsed(rule_id, version, amount) for rule_id, version, amount in each.parts]
+    used = [RuleUsed(str(rule_id), version, amount) for rule_id, version, amount in each.parts]
     return OrderEarningView(UNIT_NAMES[each.unit], each.amount, each.reversed, used)
 
 

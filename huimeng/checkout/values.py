@@ -65,7 +65,7 @@ class RefundIn(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class ReasonOut(msgspec.Struct, frozen=True):
     """Why a rule gave what it gave, or nothing: a stable code, and words."""
 
-    rule_id: int
+    rule_id: str
     version: int
     name: str
     unit: str
@@ -175,7 +175,7 @@ class OrderLineView(msgspec.Struct, frozen=True):
 
 
 class RuleUsed(msgspec.Struct, frozen=True):
-    rule_id: int
+    rule_id: str
     version: int
     amount: int
 
@@ -200,7 +200,7 @@ class RefundView(msgspec.Struct, frozen=True):
 class OrderSummary(msgspec.Struct, frozen=True):
     order_id: str
     source: str
-    store_id: str
+    store_id: int
     business_day: date
     order_no: str
     member_id: str | None

@@ -158,4 +158,3 @@ def _openapi() -> OpenAPIConfig:
         ),
         security=[{"api_key": []}],
     )
-

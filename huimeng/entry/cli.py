@@ -22,7 +22,7 @@ from huimeng.entry.context import Context, open_context
 from huimeng.infra.settings import Settings
 from huimeng.kernel.errors import BusinessError
 from huimeng.ledger.service import Difference, close_days, expire, verify
-from huimeng.merchant.service import find_merchant_id, list_merchants
+from huimeng.merchant.service import every_merchant, find_merchant_id
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -121,7 +121,7 @@ def close_days_command(merchant: MerchantCode = "") -> None:
 async def _merchants(context: Context, code: str) -> list[tuple[int, str]]:
     if code:
         return [(await find_merchant_id(context.db, code), code)]
-    return [(merchant.merchant_id, merchant.code) for merchant in await list_merchants(context.db)]
+    return [(merchant.merchant_id, merchant.code) async for merchant in every_merchant(context.db)]
 
 
 def _day(text: str) -> date | None:

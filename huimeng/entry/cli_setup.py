@@ -70,7 +70,7 @@ def list_merchants() -> None:
 
     async def show(context: Context) -> None:
         table = Table("id", "code", "name", "industry", "legal form", "timezone", "currency")
-        for m in await service.list_merchants(context.db):
+        async for m in service.every_merchant(context.db):
             table.add_row(str(m.merchant_id), m.code, m.name, m.industry, m.legal_form, m.timezone, m.currency)
         console.print(table)
 

@@ -29,6 +29,7 @@ class Context(msgspec.Struct, frozen=True):
     teller: Teller
     vault: Vault
 
+
 def shelves() -> list[Shelf]:
     """All shelves, in the order in which a batch saves them."""
     return [

@@ -169,4 +169,3 @@ def _check_port(settings: Settings) -> None:
             probe.bind((settings.host, settings.port))
         except OSError as error:
             raise PortTaken(port=settings.port) from error
-

@@ -13,7 +13,7 @@ from huimeng.infra.idempotency import forget_old
 from huimeng.infra.logs import configure_logging
 from huimeng.kernel.errors import BusinessError
 from huimeng.ledger.service import close_days, expire
-from huimeng.merchant.service import list_merchants
+from huimeng.merchant.service import every_merchant
 
 log = logging.getLogger("huimeng.worker")
 _HOUSEKEEPING_SECONDS = 60.0
@@ -21,7 +21,7 @@ _HOUSEKEEPING_SECONDS = 60.0
 
 async def housekeeping(context: Context) -> None:
     """One round over all merchants; each step may be run again at any time."""
-    for merchant in await list_merchants(context.db):
+    async for merchant in every_merchant(context.db):
         merchant_id = merchant.merchant_id
         await expire(context.db, context.teller, merchant_id)
         await close_days(context.db, merchant_id)

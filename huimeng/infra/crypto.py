@@ -17,6 +17,8 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
+from huimeng.kernel.errors import BusinessError
+
 MASTER_KEY_VARIABLE = "HUIMENG_MASTER_KEY"
 
 _KEY_BYTES = 32
@@ -24,8 +26,13 @@ _NONCE_BYTES = 12
 _HEADER = b"\x01"  # version 1: AES-256-GCM, 12 random bytes of nonce, ciphertext, 16 bytes of tag
 
 
-class MasterKeyError(Exception):
+class MasterKeyError(BusinessError):
     """The deployment key can't be used; the text says what to do."""
+
+    code = "master_key_unusable"
+    status = 503
+    message_zh = "主密钥不可用:{reason_zh}"
+    message_en = "The master key can't be used: {reason}"
 
 
 class Tampered(Exception):
@@ -45,14 +52,19 @@ def load_master_key(data_dir: Path, check_value: bytes | None, given: str | None
         key = _decode_key(path.read_text("ascii", errors="replace"), str(path))
     elif check_value is not None:
         raise MasterKeyError(
-            f"this database holds encrypted data but its key is not here: restore {path} from your backup "
-            f"or set {MASTER_KEY_VARIABLE}; a new key could not read the data"
+            reason=f"this database holds encrypted data but its key is not here: restore {path} from your backup "
+            f"or set {MASTER_KEY_VARIABLE}; a new key could not read the data",
+            reason_zh=f"数据库中有加密数据,但找不到它的密钥。请从备份恢复 {path},或设置 {MASTER_KEY_VARIABLE};"
+            "换新密钥无法读出数据",
         )
     else:
         key = _create_key_file(path)
     if check_value is not None and not hmac.compare_digest(check_value, key_check_value(key)):
         source = MASTER_KEY_VARIABLE if given else path
-        raise MasterKeyError(f"the key in {source} is not the key of this database")
+        raise MasterKeyError(
+            reason=f"the key in {source} is not the key of this database",
+            reason_zh=f"{source} 中的密钥不属于这个数据库",
+        )
     return key
 
 
@@ -67,7 +79,10 @@ def _decode_key(text: str, source: str) -> bytes:
     except (binascii.Error, ValueError):
         key = b""
     if len(key) != _KEY_BYTES:
-        raise MasterKeyError(f"{source} must hold {_KEY_BYTES} bytes in base64")
+        raise MasterKeyError(
+            reason=f"{source} must hold {_KEY_BYTES} bytes in base64",
+            reason_zh=f"{source} 应为 {_KEY_BYTES} 字节的 base64",
+        )
     return key
 
 

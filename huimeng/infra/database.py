@@ -44,13 +44,13 @@ def tenant_setting(merchant_ids: Iterable[int]) -> str:
 class Database:
     """Pools for the runtime and the reader role; each `async with` is one transaction."""
 
-    def __init__(self, urls: DatabaseUrls, pool_size: int = 8) -> None:
+    def __init__(self, urls: DatabaseUrls, pool_size: int = 6) -> None:
         self.urls = urls
         self._runtime = _pool(urls.runtime, urls.runtime_role, pool_size)
         self._reader = _pool(urls.reader, urls.reader_role, max(2, pool_size // 2))
 
     @classmethod
-    async def open(cls, urls: DatabaseUrls, pool_size: int = 8) -> Self:
+    async def open(cls, urls: DatabaseUrls, pool_size: int = 6) -> Self:
         database = cls(urls, pool_size)
         await database._runtime.open()
         await database._reader.open()

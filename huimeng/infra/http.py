@@ -136,6 +136,9 @@ _REFUSALS = {
 }
 
 
+_WRONG_ZH = "格式或取值不符合接口要求"
+
+
 def on_business_error(request: Req, error: Exception) -> Response[bytes]:
     assert isinstance(error, BusinessError)
     return problem(error, language(request))
@@ -156,8 +159,10 @@ def _invalid(error: HTTPException) -> InvalidInput:
     extra = error.extra if isinstance(error.extra, list) else []
     if extra and isinstance(extra[0], dict):
         first = extra[0]
-        return InvalidInput(str(first.get("key") or "body")[:100], str(first.get("message", "not valid"))[:300])
-    return InvalidInput("body", str(error.detail)[:300])
+        return InvalidInput(
+            str(first.get("key") or "body")[:100], str(first.get("message", "not valid"))[:300], _WRONG_ZH
+        )
+    return InvalidInput("body", str(error.detail)[:300], _WRONG_ZH)
 
 
 def on_fault(request: Req, error: Exception) -> Response[bytes]:
@@ -166,6 +171,8 @@ def on_fault(request: Req, error: Exception) -> Response[bytes]:
         return problem(Unavailable(), language(request))
     if isinstance(error, RecursionError):
         return problem(InvalidInput("body", "nested too deeply", "嵌套过深"), language(request))
+    if isinstance(error, UnicodeError):
+        return problem(InvalidInput("body", "not UTF-8", "不是 UTF-8 编码"), language(request))
     log.error("fault in %s %s", request.method, request.url.path, exc_info=error)
     fault = _Refused("internal_error", 500, "系统出错,已记录", "Something went wrong on our side; it is logged")
     return problem(fault, language(request))

@@ -11,7 +11,8 @@ import msgspec
 
 from huimeng.kernel.errors import InvalidInput
 
-MOST_WORKERS = 64
+# Each process holds at most 10 connections, and the embedded server has 200.
+MOST_WORKERS = 16
 
 
 class Settings(msgspec.Struct, frozen=True):

@@ -108,9 +108,7 @@ def _reinstate(rows: Rows, account: Account, lot_id: int, amount: int, why: Refe
 
 def _repay(rows: Rows, account: Account, amount: int, lot_id: int, why: Reference) -> None:
     unit = unit_of(account.account_id)
-    _out_of_lot(
-        rows, account, lot_id, amount, System.ISSUED, Reference(Kind.DEBT_REPAID, why.ref_id, why.occurred_at)
-    )
+    _out_of_lot(rows, account, lot_id, amount, System.ISSUED, Reference(Kind.DEBT_REPAID, why.ref_id, why.occurred_at))
     account.debt -= amount
     debt = debt_of(unit)
     holder_debt = account_id(holder_of(account.account_id), debt)
@@ -195,4 +193,3 @@ class ExpireAccount(Command):
         if rows.get(ACCOUNT, key) is None:
             return 0
         return expire_due(rows, rows.edit(ACCOUNT, key), self.at)
-

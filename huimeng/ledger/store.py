@@ -152,9 +152,7 @@ async def lots(conn: Connection, cell_id: int, account: int, include_closed: boo
     return [Lot(*row) for row in await cursor.fetchall()]
 
 
-async def history(
-    conn: Connection, cell_id: int, account: int, before_seq: int | None, limit: int
-) -> list[HistoryRow]:
+async def history(conn: Connection, cell_id: int, account: int, before_seq: int | None, limit: int) -> list[HistoryRow]:
     """Newest first."""
     cursor = await conn.execute(
         "select seq, unit, kind, case when credit_account = %s then amount else -amount end, lot_id, ref_id, "

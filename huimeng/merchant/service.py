@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import secrets
+from collections.abc import AsyncIterator
 from datetime import datetime
 from pathlib import Path
 
@@ -122,6 +123,15 @@ async def list_merchants(db: Database, *, after: int = 0, limit: int = 1000) -> 
             return []
         await conn.execute(tenant_setting(known), prepare=False)
         return await store.find_merchants(conn, known)
+
+
+async def every_merchant(db: Database) -> AsyncIterator[Merchant]:
+    """All merchants of the deployment, a page at a time."""
+    after = 0
+    while found := await list_merchants(db, after=after):
+        for merchant in found:
+            yield merchant
+        after = found[-1].merchant_id
 
 
 async def create_region(conn: Connection, merchant_id: int, code: str, name: str) -> Region:

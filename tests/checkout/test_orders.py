@@ -27,10 +27,8 @@ async def test_an_order_is_written_with_all_that_it_earns(desk: Desk) -> None:
 
     assert (done.points, done.growth, done.points_balance, done.debt_repaid) == (38, 77, 38, 0)
     assert [(each.points, each.growth) for each in done.lines] == [(25, 51), (13, 26)]
-    assert [(reason.rule_id, reason.code, reason.amount) for reason in done.reasons] == [
-        (points, "applied", 38),
-        (growth, "applied", 77),
-    ]
+    reasons = [(reason.rule_id, reason.code, reason.amount) for reason in done.reasons]
+    assert reasons == [(str(points), "applied", 38), (str(growth), "applied", 77)]
     order_id = int(done.order_id)
     assert await desk.rows(
         "select order_id, order_no, paid_fen, refunded_fen, status, member_id from orders where cell_id = %s"
@@ -295,4 +293,4 @@ async def _complete(desk: Desk, till: Till, member_id: int, order_no: str, quote
 
 def _with(order: OrderInput, **changed: object) -> OrderInput:
     fields = {name: getattr(order, name) for name in order.__struct_fields__}
-    return OrderInput(**{**fields, **changed})  # type: ignore[arg-type]
+    return OrderInput(**{**fields, **changed})

@@ -7,8 +7,9 @@ from decimal import Decimal
 
 import pytest
 
+from huimeng.checkout.rules import WantedLine
 from huimeng.infra.database import Database
-from huimeng.kernel.errors import InvalidInput, NotFound
+from huimeng.kernel.errors import BusinessError, InvalidInput, NotFound
 from huimeng.ledger.rules import Expiry, Unit
 from huimeng.order.errors import OrderNotRefundable, RefundTooLarge
 from huimeng.order.rules import TenderInput
@@ -234,7 +235,7 @@ async def test_example_11_money_goes_back_the_ways_it_came(desk: Desk) -> None:
     assert [(t.kind, t.amount_fen) for t in odd.tenders] == [("wechat", 2000), ("cash", 1333)]
 
 
-REFUSED = [
+REFUSED: list[tuple[list[WantedLine], type[BusinessError], dict[str, object]]] = [
     ([part(1, "4")], RefundTooLarge, {"line_no": 1, "left": "3"}),
     ([part(1, "0")], RefundTooLarge, {"line_no": 1, "left": "3"}),
     ([part(1, "-1")], RefundTooLarge, {"line_no": 1, "left": "3"}),

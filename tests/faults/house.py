@@ -167,9 +167,7 @@ class Customers:
         while True:
             promise.tries += 1
             try:
-                answer = await client.post(
-                    promise.path, json=promise.body, headers={"Idempotency-Key": promise.key}
-                )
+                answer = await client.post(promise.path, json=promise.body, headers={"Idempotency-Key": promise.key})
             except httpx.TransportError as error:
                 self._trouble(type(error).__name__)
             else:
@@ -201,7 +199,9 @@ async def check_promises(house: House, kept: list[Promise]) -> None:
         numbers: list[str] = []
         cursor = None
         while True:
-            page = (await client.get("/v1/orders", params={"limit": 200, **({"cursor": cursor} if cursor else {})})).json()
+            page = (
+                await client.get("/v1/orders", params={"limit": 200, **({"cursor": cursor} if cursor else {})})
+            ).json()
             numbers += [order["order_no"] for order in page["items"]]
             cursor = page["next_cursor"]
             if cursor is None:

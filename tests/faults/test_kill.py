@@ -14,9 +14,11 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import httpx
 import pytest
 
 from tests.faults.house import Customers, House, Promise, check_promises
+from tests.faults.proxy import before_service
 
 SEEDS = int(os.environ.get("HUIMENG_SEEDS", "20"))
 FIRST = int(os.environ.get("HUIMENG_SEED", "1"))
@@ -90,3 +92,24 @@ def test_the_workers_and_the_postmaster_are_whole_again(house: House) -> None:
         assert time.monotonic() < end
         time.sleep(0.1)
     assert Path(f"/proc/{house.postmaster()}").exists()
+
+
+async def test_the_answer_to_the_client_is_lost(house: House) -> None:
+    """The order was taken, the till heard nothing; the same key brings the same answer."""
+    headers = {"Authorization": f"Bearer {house.token}", "Idempotency-Key": "unheard"}
+    body = {"store": "s1", "order_no": "unheard", "member_id": house.members[0], "lines": [{"paid_fen": 1000}]}
+    async with (
+        before_service(house.port) as (proxy, url),
+        httpx.AsyncClient(base_url=url, headers=headers, timeout=20) as client,
+    ):
+        proxy.lose(b"HTTP/1.1 201")
+        with pytest.raises(httpx.TransportError):
+            await client.post("/v1/orders", json=body)
+        assert proxy.lost == 1
+        first = await client.post("/v1/orders", json=body)
+        again = await client.post("/v1/orders", json=body)
+        other = await client.post("/v1/orders", json={**body, "lines": [{"paid_fen": 1001}]})
+    assert (first.status_code, first.headers["idempotent-replayed"]) == (201, "true")
+    assert (again.status_code, again.content) == (201, first.content)
+    assert (other.status_code, other.json()["code"]) == (422, "idempotency_key_reused")
+    assert "OK" in house.huimeng("verify")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import concurrent.futures
+import multiprocessing
 import statistics
 import time
 from collections.abc import AsyncIterator
@@ -15,7 +16,7 @@ from huimeng.infra.database import Database, DatabaseUrls
 from huimeng.infra.heads import bump_config, lock_head
 from huimeng.infra.teller import Command, Needs, Reply, Rows, Teller
 from huimeng.kernel.errors import Conflict, IdempotencyKeyReused, NotFound, TooBusy
-from tests.conftest import Shop
+from tests.conftest import Shop, make_shop
 from tests.infra.steps import Count, StepShelf, refuse, stumble
 
 
@@ -43,9 +44,7 @@ class Seen:
 
     async def transactions(self) -> int:
         """Different transactions that wrote the outbox rows."""
-        return await self.one(
-            "select count(distinct xmin::text) from outbox where cell_id = %s and kind = 'counted'"
-        )
+        return await self.one("select count(distinct xmin::text) from outbox where cell_id = %s and kind = 'counted'")
 
     async def events(self) -> int:
         return await self.one("select count(*) from outbox where cell_id = %s and kind = 'counted'")
@@ -115,9 +114,7 @@ async def test_an_unknown_cell_is_refused_alone(lane: Teller, shop: Shop, seen: 
 
 async def test_a_full_queue_refuses_at_once(urls: DatabaseUrls, shop: Shop, seen: Seen) -> None:
     async with Teller(urls, [StepShelf()], max_queue=10) as lane:
-        outcomes = await asyncio.gather(
-            *(lane.submit(Count(shop.cell_id)) for _ in range(50)), return_exceptions=True
-        )
+        outcomes = await asyncio.gather(*(lane.submit(Count(shop.cell_id)) for _ in range(50)), return_exceptions=True)
         assert not lane.full
     busy = [outcome for outcome in outcomes if isinstance(outcome, TooBusy)]
     done = [outcome for outcome in outcomes if isinstance(outcome, Reply)]
@@ -135,8 +132,6 @@ async def test_a_key_twice_in_one_batch_counts_once(lane: Teller, shop: Shop, se
 
 
 async def test_keys_belong_to_their_cell(lane: Teller, shop: Shop, seen: Seen, db: Database, vault: object) -> None:
-    from tests.conftest import make_shop
-
     other = await make_shop(db, vault)  # type: ignore[arg-type]
     replies = await asyncio.gather(*(lane.submit(Count(each.cell_id, key="same")) for each in (shop, other)))
     assert [reply.replayed for reply in replies] == [False, False]
@@ -165,8 +160,6 @@ def _elsewhere(urls: DatabaseUrls, cell_id: int, keys: list[str]) -> list[bytes]
 
 
 async def test_two_processes_agree_about_keys(urls: DatabaseUrls, shop: Shop, seen: Seen) -> None:
-    import multiprocessing
-
     keys = [f"p{n}" for n in range(50)]
     fresh = multiprocessing.get_context("spawn")
     with concurrent.futures.ProcessPoolExecutor(2, mp_context=fresh) as pool:
@@ -197,9 +190,7 @@ class Read(Command):
         return 0 if row is None else int(row.amount)
 
 
-async def test_configuration_is_kept_until_its_version_moves(
-    urls: DatabaseUrls, db: Database, shop: Shop
-) -> None:
+async def test_configuration_is_kept_until_its_version_moves(urls: DatabaseUrls, db: Database, shop: Shop) -> None:
     async with Teller(urls, [StepShelf(), Setting()]) as lane:
         await lane.submit(Count(shop.cell_id))
         assert (await lane.submit(Read(shop.cell_id))).value == 1
@@ -233,7 +224,7 @@ async def test_closing_finishes_what_was_accepted(urls: DatabaseUrls, shop: Shop
     async with Teller(urls, [StepShelf()]) as lane:
         tasks = [asyncio.create_task(lane.submit(Count(shop.cell_id))) for _ in range(20)]
         await asyncio.sleep(0)
-    assert all(task.done() for task in tasks) or len(await asyncio.gather(*tasks)) == 20
+    assert len(await asyncio.gather(*tasks)) == 20
     assert await seen.steps() == 20
 
 

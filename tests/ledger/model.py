@@ -97,7 +97,9 @@ class Model:
         made = [ModelLine(pieces, paid, earned) for (pieces, paid), earned in zip(lines, points, strict=True)]
         self.orders[number] = ModelOrder(member_id, lot, made)
 
-    def refund(self, number: str, wanted: tuple[int, int] | None, now: datetime, *, void: bool = False) -> tuple[int, int]:
+    def refund(
+        self, number: str, wanted: tuple[int, int] | None, now: datetime, *, void: bool = False
+    ) -> tuple[int, int]:
         """wanted: (line, pieces), None: all that is left. The answer is (fen, points) that go back."""
         order = self.orders[number]
         if order.void or all(line.done for line in order.lines):

@@ -14,7 +14,14 @@ from typing import Any, ClassVar, TypeVar
 import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule, run_state_machine_as_test
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
 
 from huimeng.checkout.commands import CompleteOrder, RefundOrder
 from huimeng.entry.context import shelves
@@ -25,7 +32,7 @@ from huimeng.kernel.errors import BusinessError
 from huimeng.kernel.times import end_of_day
 from huimeng.ledger import service
 from huimeng.ledger.rules import Expiry
-from huimeng.merchant.service import merchant_keys
+from huimeng.merchant.service import merchant_keys, open_vault
 from huimeng.points.commands import AdjustPoints
 from tests.conftest import make_shop
 from tests.desk import Clock, Desk, line, new_key, part
@@ -226,8 +233,6 @@ def house(urls: DatabaseUrls, data_dir: Any) -> Iterator[House]:
         made = House(runner, urls, data_dir)
 
         async def opened() -> None:
-            from huimeng.merchant.service import open_vault
-
             made.db = await Database.open(urls)
             made.vault = await open_vault(made.db, data_dir)
 
@@ -238,4 +243,4 @@ def house(urls: DatabaseUrls, data_dir: Any) -> Iterator[House]:
 
 def test_random_histories_agree_with_the_model(house: House) -> None:
     Book.house = house
-    run_state_machine_as_test(Book, settings=settings.get_profile(PROFILE))  # type: ignore[no-untyped-call]
+    run_state_machine_as_test(Book, settings=settings.get_profile(PROFILE))

@@ -198,9 +198,7 @@ async def test_history_is_read_page_by_page(desk: Desk) -> None:
 
 
 async def _days(desk: Desk) -> list[tuple[object, ...]]:
-    return await desk.rows(
-        "select day, kind, amount, transfers from ledger_day where cell_id = %s order by day, kind"
-    )
+    return await desk.rows("select day, kind, amount, transfers from ledger_day where cell_id = %s order by day, kind")
 
 
 async def _set(desk: Desk, member_id: int, balance: int) -> None:

@@ -195,9 +195,7 @@ async def test_a_head_that_fell_back(desk: Desk, member_id: int, damage: Damage)
         "update order_earning set transfer_seq = 3 where cell_id = {cell} and reversed = 0",
     ],
 )
-async def test_an_order_that_claims_another_earning(
-    desk: Desk, member_id: int, damage: Damage, statement: str
-) -> None:
+async def test_an_order_that_claims_another_earning(desk: Desk, member_id: int, damage: Damage, statement: str) -> None:
     assert await damage(statement) == 1
     assert await found(desk) == {}
     assert len(await desk.wrong()) == 1

@@ -359,7 +359,7 @@ def _orders(words: Words, held: Holdings) -> Html:
         (
             words.time(order.ordered_at),
             order.order_no,
-            held.store_names.get(order.store_id, order.store_id),
+            held.store_names.get(str(order.store_id), str(order.store_id)),
             words.money(order.paid_fen),
             words.money(order.refunded_fen) if order.refunded_fen else "",
             words.of(STATUSES, order.status),

@@ -17,7 +17,7 @@ def settings(socket_folder: Path) -> dict[str, str]:
         "unix_socket_directories": str(socket_folder),
         "unix_socket_permissions": "0700",
         "password_encryption": "scram-sha-256",
-        "max_connections": "60",
+        "max_connections": "200",
         # What was acknowledged survives a power cut.
         "fsync": "on",
         "synchronous_commit": "on",

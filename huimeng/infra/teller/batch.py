@@ -240,4 +240,3 @@ def _head_row(head: Head) -> dict[str, Any]:
         "e": head.entity_seq,
         "d": head.open_day,
     }
-

@@ -132,11 +132,10 @@ class Teller:
             outcomes = await self._attempt([w.command for w in batch])
         except Exception as error:
             away = isinstance(error, CONNECTION_ERRORS)
-            if len(batch) > 1 and (not away or isinstance(error, errors.LockNotAvailable)):
-                # One bad command, or one cell that somebody else holds, must not fail its neighbours.
-                middle = len(batch) // 2
-                await self._run(batch[:middle])
-                await self._run(batch[middle:])
+            parts = _parts(batch, error) if len(batch) > 1 else []
+            if len(parts) > 1:
+                for part in parts:
+                    await self._run(part)
                 return
             outcomes = [_away(error) if away else error] * len(batch)
         metrics.TELLER_FLUSH.observe(time.perf_counter() - started)
@@ -196,6 +195,19 @@ class Teller:
         conn, self._conn = self._conn, None
         if conn is not None:
             await conn.close()
+
+
+def _parts(batch: Sequence[_Waiting], error: Exception) -> list[Sequence[_Waiting]]:
+    """What to try again apart, so that one bad command or one cell that somebody else holds fails alone."""
+    if isinstance(error, errors.LockNotAvailable):
+        cells: dict[int, list[_Waiting]] = {}
+        for waiting in batch:
+            cells.setdefault(waiting.command.cell_id, []).append(waiting)
+        return list(cells.values())
+    if isinstance(error, CONNECTION_ERRORS):
+        return [batch]
+    middle = len(batch) // 2
+    return [batch[:middle], batch[middle:]]
 
 
 def _away(error: Exception) -> Unavailable:
