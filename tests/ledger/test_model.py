@@ -40,7 +40,7 @@ from tests.ledger.model import Model, ModelMember, Refused
 
 settings.register_profile(
     "ci",
-    max_examples=40,
+    max_examples=80,
     stateful_step_count=30,
     deadline=None,
     print_blob=True,
@@ -192,6 +192,12 @@ class Book(RuleBasedStateMachine):
     @rule()
     def expire(self) -> None:
         assert self.run(self.desk.expire()) == self.model.expire(self.clock())
+
+    @rule()
+    def let_all_expire(self) -> None:
+        """What takes two steps in a row, and is what refunds stumble over."""
+        self.clock.forward(days=VALID_DAYS + 1)
+        self.expire()
 
     @rule()
     def close_days(self) -> None:
