@@ -172,7 +172,7 @@ class Load:
             for fd, _ in events:
                 connection = self._by_fd[fd]
                 if self._done(connection, now):
-                    if now < end:
+                    if now < end and not self._failures:
                         self._next(connection, now)
                     else:
                         pending -= 1

@@ -22,7 +22,7 @@ from huimeng.ledger.rules import Kind, System, account_id
 from huimeng.order.errors import OrderExists
 from huimeng.points.store import MerchantConfig
 
-# Tried 8, 16 and 32 a worker: this many answered the most.
+# Tried 8, 16 and 32 a worker: they answer about as many.
 POOL = 16
 
 

@@ -90,20 +90,29 @@ def _announce(settings: Settings, console: Console) -> None:
 
 
 def serve(settings: Settings) -> None:
-    """The web workers; granian replaces one that dies."""
-    Granian(
-        "huimeng.entry.api:create_app",
-        address=settings.host,
-        port=settings.port,
-        interface=Interfaces.ASGI,
-        workers=settings.workers,
-        factory=True,
-        respawn_failed_workers=True,
-        respawn_interval=0.5,
-        workers_kill_timeout=10,
-        log_enabled=True,
-        log_level=LogLevels.warning,
-    ).serve()
+    """The web workers; granian replaces one that dies, and gives up when it dies again soon: then all begin anew."""
+    while True:
+        server = Granian(
+            "huimeng.entry.api:create_app",
+            address=settings.host,
+            port=settings.port,
+            interface=Interfaces.ASGI,
+            workers=settings.workers,
+            factory=True,
+            respawn_failed_workers=True,
+            respawn_interval=0.5,
+            workers_kill_timeout=10,
+            log_enabled=True,
+            log_level=LogLevels.warning,
+        )
+        try:
+            server.serve()
+        except SystemExit:
+            time.sleep(0.5)
+            if server.interrupt_signal:
+                raise
+        else:
+            return
 
 
 class _Background:
