@@ -10,7 +10,7 @@ import msgspec
 from huimeng.kernel.errors import InvalidInput
 from huimeng.kernel.money import allocate
 from huimeng.order.errors import OrderNotRefundable, RefundTooLarge
-from huimeng.order.rules import Line, Order, Status
+from huimeng.order.rules import Line, Order, Status, Tender
 
 
 class WantedLine(msgspec.Struct, frozen=True):
@@ -139,9 +139,27 @@ def freed_of_caps(earned: Earned, amount: int) -> list[int]:
     return [now - then for now, then in zip(after, before, strict=True)]
 
 
-def share_over_tenders(tenders: Sequence[tuple[str, int]], amount_fen: int) -> list[tuple[str, int]]:
-    """How refunded money is shared over the ways it was paid, when the caller doesn't say."""
-    if amount_fen <= 0 or not tenders:
-        return [(tenders[0][0] if tenders else "other", amount_fen)]
-    shares = allocate(amount_fen, [max(0, amount) for _, amount in tenders])
-    return [(kind, share) for (kind, _), share in zip(tenders, shares, strict=True) if share]
+def share_over_tenders(tenders: Sequence[Tender], amount_fen: int) -> list[int]:
+    """How refunded money is shared over the tenders, by what is left of each: none gets back more than it paid."""
+    left = [max(0, tender.left_fen) for tender in tenders]
+    if not 0 < amount_fen <= sum(left):
+        return [amount_fen] + [0] * (len(tenders) - 1)
+    return allocate(amount_fen, left)
+
+
+def given_back(tenders: Sequence[Tender], wanted: Sequence[tuple[str, int]]) -> list[int]:
+    """What the caller says it gave back, by tender: to those of the same kind first, the rest to what is left."""
+    shares = [0] * len(tenders)
+    rest = 0
+    for kind, amount_fen in wanted:
+        open_fen = amount_fen
+        for number, tender in enumerate(tenders):
+            part = max(0, min(open_fen, tender.left_fen - shares[number])) if tender.kind == kind else 0
+            shares[number] += part
+            open_fen -= part
+        rest += open_fen
+    after = [
+        msgspec.structs.replace(tender, refunded_fen=tender.refunded_fen + share)
+        for tender, share in zip(tenders, shares, strict=True)
+    ]
+    return [share + more for share, more in zip(shares, share_over_tenders(after, rest), strict=True)]

@@ -249,7 +249,7 @@ async def get_order(conn: Connection, merchant_id: int, order_id: int) -> OrderV
             msgspec.convert({f: getattr(line, f) for f in OrderLineView.__struct_fields__}, OrderLineView)
             for line in order.lines.values()
         ],
-        tenders=[TenderIn(kind, amount) for kind, amount in order.tenders],
+        tenders=[TenderIn(tender.kind, tender.amount_fen) for tender in order.tenders],
         earned=[_earning(each) for each in earned],
         refunds=[
             msgspec.convert(

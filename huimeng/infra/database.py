@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, Self
@@ -46,8 +47,8 @@ class Database:
 
     def __init__(self, urls: DatabaseUrls, pool_size: int = 6) -> None:
         self.urls = urls
-        self._runtime = _pool(urls.runtime, urls.runtime_role, pool_size)
-        self._reader = _pool(urls.reader, urls.reader_role, max(2, pool_size // 2))
+        self._runtime = _Pool(urls.runtime, urls.runtime_role, pool_size)
+        self._reader = _Pool(urls.reader, urls.reader_role, max(2, pool_size // 2))
 
     @classmethod
     async def open(cls, urls: DatabaseUrls, pool_size: int = 6) -> Self:
@@ -90,9 +91,9 @@ class Database:
 
 
 @asynccontextmanager
-async def _transaction(pool: AsyncConnectionPool[Connection]) -> AsyncIterator[Connection]:
+async def _transaction(pool: _Pool) -> AsyncIterator[Connection]:
     try:
-        async with pool.connection(timeout=5) as conn, conn.transaction():
+        async with pool.connection() as conn, conn.transaction():
             yield conn
     except CONNECTION_ERRORS as error:
         if isinstance(error, psycopg.errors.QueryCanceled | psycopg.errors.LockNotAvailable):
@@ -100,20 +101,59 @@ async def _transaction(pool: AsyncConnectionPool[Connection]) -> AsyncIterator[C
         raise Unavailable() from error
 
 
-def _pool(url: str, role: str | None, size: int) -> AsyncConnectionPool[Connection]:
-    async def configure(conn: Connection) -> None:
-        await conn.set_autocommit(True)
-        if role is not None:
-            await conn.execute(f'set role "{role}"')
+class _Pool:
+    """A pool that says at once when the database is away, and serves at once when it is back.
 
-    return AsyncConnectionPool(
-        url,
-        min_size=1,
-        max_size=size,
-        open=False,
-        configure=configure,
-        check=AsyncConnectionPool.check_connection,
-        reconnect_timeout=60,
-        timeout=5,
-        kwargs={"autocommit": True, "prepare_threshold": 3, "options": "-c timezone=UTC"},
-    )
+    The pool's own reconnecting backs off for seconds, so a request that gets no connection tries one of its own.
+    """
+
+    def __init__(self, url: str, role: str | None, size: int) -> None:
+        self._url = url
+        self._role = role
+        self._direct = asyncio.Semaphore(2)
+        self._pool: AsyncConnectionPool[Connection] = AsyncConnectionPool(
+            url,
+            min_size=1,
+            max_size=size,
+            open=False,
+            configure=self._configure,
+            check=AsyncConnectionPool.check_connection,
+            reconnect_timeout=60,
+            kwargs=_SESSION,
+        )
+
+    async def open(self) -> None:
+        await self._pool.open()
+
+    async def close(self) -> None:
+        await self._pool.close()
+
+    @asynccontextmanager
+    async def connection(self) -> AsyncIterator[Connection]:
+        try:
+            # Without a single live connection there is nothing to wait for.
+            conn = await self._pool.getconn(timeout=_WAIT_SECONDS if self._alive() else 0.05)
+        except PoolTimeout:
+            async with self._direct, await self._connect() as own:
+                yield own
+            return
+        try:
+            yield conn
+        finally:
+            await self._pool.putconn(conn)
+
+    def _alive(self) -> bool:
+        return bool(self._pool.get_stats().get("pool_size", 0))
+
+    async def _connect(self) -> Connection:
+        conn = await AsyncConnection.connect(self._url, connect_timeout=2, **_SESSION)
+        await self._configure(conn)
+        return conn
+
+    async def _configure(self, conn: Connection) -> None:
+        if self._role is not None:
+            await conn.execute(f'set role "{self._role}"')
+
+
+_WAIT_SECONDS = 3.0
+_SESSION: dict[str, Any] = {"autocommit": True, "prepare_threshold": 3, "options": "-c timezone=UTC"}

@@ -35,6 +35,10 @@ class Account(msgspec.Struct):
             self.dirty.copy(),
         )
 
+    def available(self, at: datetime) -> int:
+        """What can be spent: the balance without lots that are over but not yet written off."""
+        return sum(lot.remaining for lot in self.lots.values() if lot.valid(at))
+
     def set_lot(self, lot: Lot) -> None:
         self.lots[lot.lot_id] = lot
         self.dirty.add(lot.lot_id)

@@ -147,6 +147,18 @@ class Line(msgspec.Struct, frozen=True):
     growth_reversed: int
 
 
+class Tender(msgspec.Struct, frozen=True):
+    """One way in which an order was paid, and how much of it went back."""
+
+    kind: str
+    amount_fen: int
+    refunded_fen: int = 0
+
+    @property
+    def left_fen(self) -> int:
+        return self.amount_fen - self.refunded_fen
+
+
 class Order(msgspec.Struct):
     """An order as stored; the Teller edits status, refunded_fen and replaces lines."""
 
@@ -164,12 +176,13 @@ class Order(msgspec.Struct):
     status: int
     created_at: datetime
     lines: dict[int, Line] = msgspec.field(default_factory=dict)
-    tenders: list[tuple[str, int]] = msgspec.field(default_factory=list)
+    tenders: list[Tender] = msgspec.field(default_factory=list)
     dirty: set[int] = msgspec.field(default_factory=set)
 
     def __copy__(self) -> Order:
         twin = msgspec.structs.replace(self)
         twin.lines = self.lines.copy()
+        twin.tenders = self.tenders.copy()
         twin.dirty = self.dirty.copy()
         return twin
 

@@ -10,7 +10,7 @@ import msgspec
 
 from huimeng.infra.database import Connection
 from huimeng.infra.teller import Key, Shelf, Statement, packed
-from huimeng.order.rules import Known, Line, Order, Status
+from huimeng.order.rules import Known, Line, Order, Status, Tender
 
 ORDER = "order"
 ORDER_NO = "order_no"
@@ -77,6 +77,9 @@ _LINE = (
 )
 
 
+_TENDER = "t.cell_id, t.order_id, t.kind, t.amount_fen, t.refunded_fen"
+
+
 class OrderShelf(Shelf):
     """Key (cell_id, order_id): an order with lines and tenders; added rows are NewOrder and NewRefund."""
 
@@ -88,7 +91,7 @@ class OrderShelf(Shelf):
         for columns, table, order in (
             (_ORDER, "orders", ""),
             (f"t.cell_id, t.order_id, {_LINE}", "order_line", " order by t.order_id, t.line_no"),
-            ("t.cell_id, t.order_id, t.kind, t.amount_fen", "order_tender", " order by t.order_id, t.tender_no"),
+            (_TENDER, "order_tender", " order by t.order_id, t.tender_no"),
         ):
             yield f"select {columns} from {source} join {table} t on t.cell_id = k.c and t.order_id = k.o{order}", param
 
@@ -165,11 +168,15 @@ def _insert_orders(orders: Sequence[NewOrder]) -> Iterable[Statement]:
     )
     gone = [{"c": row.cell_id, "o": row.order_id} for row in orders if row.status in (Status.REFUNDED, Status.VOIDED)]
     if gone:
-        yield (
-            "update order_line t set refunded_quantity = quantity, refunded_fen = paid_fen "
-            "from json_to_recordset(%s) as k(c bigint, o bigint) where t.cell_id = k.c and t.order_id = k.o",
-            (packed(gone),),
-        )
+        for change in (
+            "order_line t set refunded_quantity = quantity, refunded_fen = paid_fen",
+            "order_tender t set refunded_fen = amount_fen",
+        ):
+            yield (
+                f"update {change} from json_to_recordset(%s) as k(c bigint, o bigint) "
+                "where t.cell_id = k.c and t.order_id = k.o",
+                (packed(gone),),
+            )
 
 
 def _update_orders(orders: Sequence[Order]) -> Iterable[Statement]:
@@ -177,6 +184,16 @@ def _update_orders(orders: Sequence[Order]) -> Iterable[Statement]:
         "update orders t set refunded_fen = r, status = x from json_to_recordset(%s) as k(c bigint, o bigint, "
         "r bigint, x smallint) where t.cell_id = k.c and t.order_id = k.o",
         (packed([{"c": o.cell_id, "o": o.order_id, "r": o.refunded_fen, "x": o.status} for o in orders]),),
+    )
+    tenders = [
+        {"c": order.cell_id, "o": order.order_id, "n": number, "r": tender.refunded_fen}
+        for order in orders
+        for number, tender in enumerate(order.tenders, 1)
+    ]
+    yield (
+        "update order_tender t set refunded_fen = r from json_to_recordset(%s) as k(c bigint, o bigint, n smallint, "
+        "r bigint) where t.cell_id = k.c and t.order_id = k.o and t.tender_no = k.n",
+        (packed(tenders),),
     )
     lines = [
         {
@@ -207,7 +224,7 @@ def _assembled(
     for row in lines:
         found[row[0], row[1]].lines[row[2]] = Line(*row[2:])
     for row in tenders:
-        found[row[0], row[1]].tenders.append((row[2], row[3]))
+        found[row[0], row[1]].tenders.append(Tender(*row[2:]))
     return found
 
 

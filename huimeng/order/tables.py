@@ -75,6 +75,7 @@ order_tender = tenant_table(
     Column("tender_no", SmallInteger, nullable=False),
     Column("kind", Text, nullable=False),
     Column("amount_fen", BigInteger, nullable=False),
+    Column("refunded_fen", BigInteger, nullable=False, server_default="0"),
     PrimaryKeyConstraint("cell_id", "order_id", "tender_no"),
 )
 

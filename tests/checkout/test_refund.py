@@ -235,6 +235,20 @@ async def test_example_11_money_goes_back_the_ways_it_came(desk: Desk) -> None:
     assert [(t.kind, t.amount_fen) for t in odd.tenders] == [("wechat", 2000), ("cash", 1333)]
 
 
+async def test_no_tender_gets_back_more_than_it_paid(desk: Desk) -> None:
+    tenders = (TenderInput("wechat", 5_000), TenderInput("cash", 5_000))
+    order = await desk.complete(desk.order(None, line(10_000), tenders=tenders))
+
+    given = [await desk.refund(order.order_id, part(1, amount_fen=amount)) for amount in (3333, 3333, 3334)]
+    shares = [[(t.kind, t.amount_fen) for t in refund.tenders] for refund in given]
+
+    assert shares[0] == [("wechat", 1667), ("cash", 1666)]
+    assert shares[1] == [("wechat", 1666), ("cash", 1667)]
+    assert shares[2] == [("wechat", 1667), ("cash", 1667)]
+    left = await desk.rows("select kind, amount_fen - refunded_fen from order_tender where cell_id = %s order by kind")
+    assert left == [("cash", 0), ("wechat", 0)]
+
+
 REFUSED: list[tuple[list[WantedLine], type[BusinessError], dict[str, object]]] = [
     ([part(1, "4")], RefundTooLarge, {"line_no": 1, "left": "3"}),
     ([part(1, "0")], RefundTooLarge, {"line_no": 1, "left": "3"}),

@@ -27,8 +27,8 @@ from tests.faults.proxy import Proxy, before_database
 
 OUTAGE_SECONDS = float(os.environ.get("HUIMENG_OUTAGE", "4"))
 # A pool lets a request wait 5 seconds for a connection, and tries anew with growing pauses.
-REFUSED_SECONDS = 6.0
-BACK_SECONDS = 5.0
+REFUSED_SECONDS = 2.0
+BACK_SECONDS = 2.0
 
 
 @pytest.fixture

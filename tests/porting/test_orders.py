@@ -11,7 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from huimeng.order.rules import Line, LineInput, Order, OrderInput, Status, TenderInput
+from huimeng.order.rules import Line, LineInput, Order, OrderInput, Status, Tender, TenderInput
 from huimeng.porting.rules.order_rows import Run
 from huimeng.porting.rules.orders import differences
 from huimeng.porting.store import spill
@@ -151,7 +151,7 @@ def test_what_differs() -> None:
         status=Status.COMPLETED,
         created_at=at,
         lines={1: Line(1, "", "a", "牛奶", "乳品", Decimal("2.0000"), 1000, 900, Decimal(0), 0, 0, 0, 0, 0)},
-        tenders=[("cash", 900)],
+        tenders=[Tender("cash", 900)],
     )
     line = LineInput("a", "牛奶", "乳品", "2", 1000, 900)
     same = OrderInput("import", 1, "A1", date(2025, 3, 1), at, 5, (line,), (TenderInput("cash", 900),))

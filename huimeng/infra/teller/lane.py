@@ -92,6 +92,8 @@ class Teller:
 
     def enqueue(self, command: Command) -> asyncio.Future[Reply]:
         """As submit, for callers that send many and await them later; TooBusy is raised at once."""
+        if self._closing:
+            raise Unavailable()
         if len(self._queue) >= self._max_queue:
             metrics.TELLER_REFUSED.inc()
             raise TooBusy()

@@ -544,6 +544,7 @@ def upgrade() -> None:
         sa.Column("tender_no", sa.SmallInteger(), nullable=False),
         sa.Column("kind", sa.Text(), nullable=False),
         sa.Column("amount_fen", sa.BigInteger(), nullable=False),
+        sa.Column("refunded_fen", sa.BigInteger(), server_default="0", nullable=False),
         sa.PrimaryKeyConstraint("cell_id", "order_id", "tender_no", name=op.f("order_tender_pkey")),
         info={"tenant": "cell_id", "append_only": False, "hot": False},
     )

@@ -8,7 +8,7 @@ from datetime import date
 import msgspec
 
 from huimeng.kernel.money import format_fen
-from huimeng.order.rules import LINES_MAX, STATUS_NAMES, LineInput, Order, OrderInput, TenderInput
+from huimeng.order.rules import LINES_MAX, STATUS_NAMES, LineInput, Order, OrderInput, Tender, TenderInput
 from huimeng.porting.rules.cells import from_microseconds
 from huimeng.porting.rules.faults import RowFault, shown
 from huimeng.porting.rules.order_rows import Line, Run, StoreKey
@@ -157,7 +157,7 @@ def differences(kept: Order, given: OrderInput, status: str) -> str:
     compare("paid", format_fen(kept.paid_fen), format_fen(given.paid_fen))
     compare("list", format_fen(kept.list_fen), format_fen(sum(line.list_fen for line in given.lines)))
     compare("lines", str(len(kept.lines)), str(len(given.lines)))
-    compare("tenders", _tenders(kept.tenders), _tenders((t.kind, t.amount_fen) for t in given.tenders))
+    compare("tenders", _tenders(kept.tenders), _tenders(given.tenders))
     for (number, ours), theirs in zip(sorted(kept.lines.items()), given.lines, strict=False):
         mine = (ours.sku, ours.product, ours.category, f"{ours.quantity:f}".rstrip("0").rstrip("."))
         other = (theirs.sku, theirs.product, theirs.category, theirs.quantity)
@@ -173,8 +173,8 @@ def _member(member_id: int | None) -> str:
     return "" if member_id is None else str(member_id)
 
 
-def _tenders(tenders: Iterable[tuple[str, int]]) -> str:
-    return ", ".join(f"{kind} {format_fen(amount)}" for kind, amount in sorted(tenders))
+def _tenders(tenders: Iterable[Tender | TenderInput]) -> str:
+    return ", ".join(sorted(f"{tender.kind} {format_fen(tender.amount_fen)}" for tender in tenders))
 
 
 def _line(sku: str, product: str, category: str, quantity: str, paid_fen: int) -> str:

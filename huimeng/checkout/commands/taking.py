@@ -1,4 +1,4 @@
-"""Orders as the Teller takes them: complete, import, refund, void."""
+"""Orders as the Teller takes them: completed at a till, or imported."""
 
 from __future__ import annotations
 
@@ -9,29 +9,18 @@ from typing import Any, Literal
 import msgspec
 
 from huimeng.checkout.errors import StoreChanged, UnknownMember, UnknownStore
-from huimeng.checkout.rules import (
-    Earned,
-    LineRefund,
-    WantedLine,
-    freed_of_caps,
-    is_done,
-    plan_refund,
-    share_over_lots,
-    share_over_tenders,
-)
-from huimeng.checkout.store import EARNING, Earnings, NewEarning
-from huimeng.checkout.values import CompletedOut, EarnedOut, LineOut, ReasonOut, RefundLineOut, RefundOut, TenderIn
+from huimeng.checkout.store import EARNING, NewEarning
+from huimeng.checkout.values import CompletedOut, EarnedOut, LineOut, ReasonOut
 from huimeng.infra.teller import Command, Key, Needs, Rows
-from huimeng.kernel.errors import InvalidInput, NotFound
 from huimeng.kernel.times import business_day
-from huimeng.ledger.commands import account_needs, earn, open_account, take_back
+from huimeng.ledger.commands import account_needs, earn, open_account
 from huimeng.ledger.errors import AmountOutOfRange
 from huimeng.ledger.rules import UNIT_NAMES, Kind, Unit, account_id
-from huimeng.ledger.values import ACCOUNT, CLOSED_LOT, Reference
+from huimeng.ledger.values import ACCOUNT, Reference
 from huimeng.member.store import MEMBER_STATUS
 from huimeng.merchant.values import Store
-from huimeng.order.errors import OrderExists, OrderNotRefundable
-from huimeng.order.rules import EARNED_MAX, STATUS_NAMES, Known, Order, OrderInput, Status, content_hash
+from huimeng.order.errors import OrderExists
+from huimeng.order.rules import EARNED_MAX, Known, Order, OrderInput, Status, content_hash
 from huimeng.order.store import FIRST_ORDER, ORDER, ORDER_NO, NewLine, NewOrder, NewRefund
 from huimeng.points.rules import Bill, Plan, Reason, RuleSet, periods
 from huimeng.points.rules import Earnings as BillEarnings
@@ -206,7 +195,7 @@ class _Taking(Command):
         rows.put(ORDER_NO, self.identity, Known(order_id, self._hash()))
         if order.member_id is not None and rows.get(EARNING_RULES, (cell_id,)).rules.needs_first_order and self.earns:
             rows.put(FIRST_ORDER, (cell_id, order.member_id), True)
-        rows.emit("order.completed", order_id, _figures(order.store_id, order, paid_fen, 1))
+        rows.emit("order.completed", order_id, figures(order.store_id, order, paid_fen, 1))
 
     def _hash(self) -> bytes:
         return content_hash(self.order)
@@ -247,7 +236,7 @@ class CompleteOrder(_Taking):
             sum(earnings.points_by_line),
             sum(earnings.growth_by_line),
             repaid,
-            _balance(rows, self.cell_id, order.member_id),
+            points_balance(rows, self.cell_id, order.member_id),
             earned_out(earnings),
             lines_out(order, earnings),
             reasons_out(earnings.explanation),
@@ -289,154 +278,10 @@ class ImportOrder(_Taking):
         )
         rows.add(ORDER, row)
         kind = "order.voided" if void else "order.refunded"
-        rows.emit(kind, order_id, _figures(order.store_id, order, -paid_fen, -1))
+        rows.emit(kind, order_id, figures(order.store_id, order, -paid_fen, -1))
 
     def _hash(self) -> bytes:
         return self._content
-
-
-class RefundOrder(Command):
-    """Part of an order, or what is left of it; `void` undoes the whole order."""
-
-    status = 201
-
-    def __init__(
-        self,
-        cell_id: int,
-        order_id: int,
-        wanted: Sequence[WantedLine] | None,
-        *,
-        key: str | None,
-        fingerprint: bytes = b"",
-        reason: str = "",
-        tenders: Sequence[TenderIn] | None = None,
-        void: bool = False,
-    ) -> None:
-        self.cell_id = cell_id
-        self.order_id = order_id
-        self.wanted = wanted
-        self.key = key
-        self.fingerprint = fingerprint
-        self.reason = reason
-        self.tenders = tenders
-        self.void = void
-        self.weight = 20
-
-    def needs(self) -> Needs:
-        key = (self.cell_id, self.order_id)
-        return [(ORDER, key), (EARNING, key), (EARNING_RULES, (self.cell_id,))]
-
-    def more(self, rows: Rows) -> Needs:
-        order = rows.get(ORDER, (self.cell_id, self.order_id))
-        earnings = rows.get(EARNING, (self.cell_id, self.order_id))
-        if order is None or earnings is None or order.member_id is None:
-            return ()
-        cell_id, member_id = self.cell_id, order.member_id
-        # The answer tells the balance of points, also when the order earned none.
-        needs = account_needs(cell_id, member_id, Unit.POINTS)
-        for earned in earnings.earned:
-            number = account_id(member_id, earned.unit)
-            needs.append((ACCOUNT, (cell_id, number)))
-            needs.append((CLOSED_LOT, (cell_id, number, earned.lot_id)))
-            for rule_id, _, _ in earned.parts:
-                names = periods(order.business_day).values()
-                needs += ((EARN_CAP, (cell_id, member_id, rule_id, name)) for name in names)
-        return needs
-
-    def decide(self, rows: Rows) -> RefundOut:
-        key = (self.cell_id, self.order_id)
-        if rows.get(ORDER, key) is None:
-            raise NotFound("order")
-        order: Order = rows.edit(ORDER, key)
-        plans = plan_refund(order, self.wanted)
-        if not plans and not self.void:
-            raise OrderNotRefundable()
-        refund_id = rows.take_id()
-        taken = self._take_back(rows, order, refund_id, plans)
-        amount = sum(plan.amount_fen for plan in plans)
-        tenders = self._tenders(order, amount)
-        for plan in plans:
-            order.lines[plan.line_no] = plan.after
-            order.dirty.add(plan.line_no)
-        order.refunded_fen += amount
-        gone = self.void or is_done(order)
-        order.status = Status.VOIDED if self.void else Status.REFUNDED if gone else Status.PARTLY_REFUNDED
-        lines = [RefundLineOut(p.line_no, p.quantity, p.amount_fen, p.points, p.growth) for p in plans]
-        rows.add(ORDER, self._row(rows, refund_id, amount, lines, tenders))
-        kind = "order.voided" if self.void else "order.refunded"
-        rows.emit(kind, self.order_id, _figures(order.store_id, order, -amount, -1 if gone else 0))
-        points, growth = sum(plan.points for plan in plans), sum(plan.growth for plan in plans)
-        return RefundOut(
-            str(refund_id),
-            str(self.order_id),
-            STATUS_NAMES[order.status],
-            amount,
-            points,
-            growth,
-            taken.get(Unit.POINTS, 0),
-            taken.get(Unit.GROWTH, 0),
-            _balance(rows, self.cell_id, order.member_id) if taken else None,
-            lines,
-            tenders,
-        )
-
-    def _tenders(self, order: Order, amount: int) -> list[TenderIn]:
-        if self.tenders is None:
-            return [TenderIn(kind, share) for kind, share in share_over_tenders(order.tenders, amount)]
-        if sum(tender.amount_fen for tender in self.tenders) != amount:
-            raise InvalidInput("tenders", f"must add up to {amount} fen", f"合计须为 {amount} 分")
-        return list(self.tenders)
-
-    def _row(
-        self, rows: Rows, refund_id: int, amount: int, lines: list[RefundLineOut], tenders: list[TenderIn]
-    ) -> NewRefund:
-        return NewRefund(
-            self.cell_id,
-            refund_id,
-            self.order_id,
-            rows.now,
-            amount,
-            self.reason,
-            int(self.void),
-            [{"kind": tender.kind, "amount_fen": tender.amount_fen} for tender in tenders],
-            [msgspec.to_builtins(line) for line in lines],
-        )
-
-    def _take_back(self, rows: Rows, order: Order, refund_id: int, plans: Sequence[LineRefund]) -> dict[int, int]:
-        """Debt by unit for each unit of which something is taken back."""
-        key = (self.cell_id, self.order_id)
-        if order.member_id is None or rows.get(EARNING, key) is None:
-            return {}
-        earnings: Earnings = rows.edit(EARNING, key)
-        debts: dict[int, int] = {}
-        after: list[Earned] = []
-        for unit in sorted({earned.unit for earned in earnings.earned}):
-            parts = [earned for earned in earnings.earned if earned.unit == unit]
-            amount = sum(plan.points if unit == Unit.POINTS else plan.growth for plan in plans)
-            debts[unit] = 0
-            for earned, share in zip(parts, share_over_lots(parts, amount), strict=True):
-                after.append(msgspec.structs.replace(earned, reversed=earned.reversed + share))
-                if share:
-                    debts[unit] += self._take_from_lot(rows, order.member_id, earned, share, refund_id)
-                    self._free_caps(rows, order, earned, share)
-        earnings.earned = after
-        return debts
-
-    def _take_from_lot(self, rows: Rows, member_id: int, earned: Earned, amount: int, refund_id: int) -> int:
-        account = open_account(rows, self.cell_id, member_id, earned.unit)
-        if earned.lot_id not in account.lots:
-            account.lots[earned.lot_id] = rows.get(CLOSED_LOT, (self.cell_id, account.account_id, earned.lot_id))
-        why = Reference(Kind.EARN_REVERSED, refund_id, rows.now, earned.transfer_seq)
-        return take_back(rows, account, earned.lot_id, amount, why)
-
-    def _free_caps(self, rows: Rows, order: Order, earned: Earned, amount: int) -> None:
-        """What is taken back no longer counts against the caps of the order's day and month."""
-        for (rule_id, _, _), share in zip(earned.parts, freed_of_caps(earned, amount), strict=True):
-            for period in periods(order.business_day).values():
-                key = (self.cell_id, order.member_id, rule_id, period)
-                if rows.get(EARN_CAP, key) is not None:
-                    cap = rows.edit(EARN_CAP, key)
-                    cap.amount = max(0, cap.amount - share)
 
 
 def cap_keys(cell_id: int, member_id: int, plan: Plan, business_day: date) -> dict[tuple[int, Literal["d", "m"]], Key]:
@@ -449,7 +294,7 @@ def cap_keys(cell_id: int, member_id: int, plan: Plan, business_day: date) -> di
     }
 
 
-def _figures(store_id: int, order: OrderInput | Order, net_fen: int, orders: int) -> dict[str, Any]:
+def figures(store_id: int, order: OrderInput | Order, net_fen: int, orders: int) -> dict[str, Any]:
     return {
         "store_id": store_id,
         "business_day": order.business_day,
@@ -459,11 +304,11 @@ def _figures(store_id: int, order: OrderInput | Order, net_fen: int, orders: int
     }
 
 
-def _balance(rows: Rows, cell_id: int, member_id: int | None) -> int | None:
+def points_balance(rows: Rows, cell_id: int, member_id: int | None) -> int | None:
     if member_id is None:
         return None
     account = rows.get(ACCOUNT, (cell_id, account_id(member_id, Unit.POINTS)))
-    return account.balance if account is not None else 0
+    return account.available(rows.now) if account is not None else 0
 
 
 def earned_out(earnings: BillEarnings) -> list[EarnedOut]:
