@@ -155,5 +155,5 @@ class _Pool:
             await conn.execute(f'set role "{self._role}"')
 
 
-_WAIT_SECONDS = 3.0
+_WAIT_SECONDS = 1.5
 _SESSION: dict[str, Any] = {"autocommit": True, "prepare_threshold": 3, "options": "-c timezone=UTC"}

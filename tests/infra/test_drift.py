@@ -32,7 +32,8 @@ def test_every_policy_and_grant_is_the_codes(urls: DatabaseUrls) -> None:
     with psycopg.connect(urls.owner, autocommit=True) as conn:
         for table in metadata.sorted_tables:
             given = conn.execute(
-                "select relrowsecurity and relforcerowsecurity, has_table_privilege('huimeng_runtime', c.oid, 'update'), "
+                "select relrowsecurity and relforcerowsecurity, "
+                "has_table_privilege('huimeng_runtime', c.oid, 'update'), "
                 "(select count(*) from pg_policy where polrelid = c.oid) from pg_class c where c.oid = %s::regclass",
                 (table.name,),
             ).fetchone()
