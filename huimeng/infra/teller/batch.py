@@ -8,11 +8,12 @@ from typing import Any
 
 import msgspec
 
-from huimeng.infra.database import Connection, tenant_setting
+from huimeng.infra.database import tenant_setting
 from huimeng.infra.heads import Head
 from huimeng.infra.teller.command import Command, Key, Reply
 from huimeng.infra.teller.rows import Event, Rows
 from huimeng.infra.teller.shelf import Shelf, Statement, packed
+from huimeng.infra.teller.wire import Found, Wire
 from huimeng.kernel.errors import BusinessError, IdempotencyKeyReused, NotFound
 from huimeng.kernel.ids import merchant_of
 
@@ -48,10 +49,10 @@ _encode = msgspec.json.encode
 
 
 class Batch:
-    """Runs commands in one transaction on a connection in autocommit mode."""
+    """Runs commands in one transaction."""
 
-    def __init__(self, conn: Connection, shelves: Mapping[str, Shelf], cache: Cache, now: datetime) -> None:
-        self._conn = conn
+    def __init__(self, wire: Wire, shelves: Mapping[str, Shelf], cache: Cache, now: datetime) -> None:
+        self._wire = wire
         self._shelves = shelves
         self._cache = cache
         self.rows = Rows(now)
@@ -74,27 +75,27 @@ class Batch:
         needs = self._grouped(need for c in commands for need in c.needs())
         self._config = [(name, key) for name, keys in needs.items() if self._shelves[name].cached for key in keys]
         keyed = [{"c": c.cell_id, "k": c.key} for c in commands if c.key is not None]
-        conn = self._conn
-        async with conn.pipeline():
-            await conn.execute("begin")
-            await conn.execute(tenant_setting(merchant_of(c) for c in cells), prepare=False)
-            heads = await conn.execute(_LOCK_HEADS, (cells,))
-            kept = await conn.execute(_LOAD_ANSWERS, (packed(keyed),)) if keyed else None
-            cursors = await self._send_loads(needs)
-        for row in await heads.fetchall():
+        opening: list[Statement] = [
+            ("begin", ()),
+            (tenant_setting(merchant_of(c) for c in cells), ()),
+            (_LOCK_HEADS, (cells,)),
+        ]
+        if keyed:
+            opening.append((_LOAD_ANSWERS, (packed(keyed),)))
+        loads = self._loads({name: keys for name, keys in needs.items() if not self._shelves[name].cached})
+        found = await self._wire.run([*opening, *(statement for _, asked in loads for statement in asked)])
+        for row in found[2]:
             self.rows.heads[row[0]] = Head(*row)
-        if kept is not None:
-            for cell_id, key, fingerprint, status, body in await kept.fetchall():
+        if keyed:
+            for cell_id, key, fingerprint, status, body in found[3]:
                 self._answers[cell_id, key] = (bytes(fingerprint), status, bytes(body))
-        await self._receive_loads(cursors)
+        self._place(loads, found[len(opening) :])
 
     async def _load_config(self) -> None:
         """Configuration that changed since it was cached costs one more round trip."""
         stale = self._grouped(need for need in self._config if not self._cached(need))
         if stale:
-            async with self._conn.pipeline():
-                cursors = await self._send_loads(stale, config=True)
-            await self._receive_loads(cursors)
+            await self._load(stale)
 
     async def _load_more(self, commands: Sequence[Command]) -> None:
         loaded = self.rows.loaded
@@ -102,9 +103,7 @@ class Batch:
             need for command in commands for need in command.more(self.rows) if need[1] not in loaded.get(need[0], {})
         )
         if missing:
-            async with self._conn.pipeline():
-                cursors = await self._send_loads(missing)
-            await self._receive_loads(cursors)
+            await self._load(missing)
 
     def _cached(self, need: tuple[str, Key]) -> bool:
         """Puts a cached row on its shelf when its version is the head's."""
@@ -126,20 +125,20 @@ class Batch:
             grouped.setdefault(shelf, set()).add(key)
         return {shelf: sorted(keys) for shelf, keys in grouped.items()}
 
-    async def _send_loads(self, needs: Mapping[str, Sequence[Key]], config: bool = False) -> list[tuple[Shelf, Any]]:
-        sent = []
-        for name, keys in needs.items():
-            shelf = self._shelves[name]
-            self.rows.loaded.setdefault(name, {})
-            if shelf.cached and not config:
-                continue
-            cursors = [await self._conn.execute(sql, params) for sql, params in shelf.load(keys)]
-            sent.append((shelf, cursors))
-        return sent
+    async def _load(self, needs: Mapping[str, Sequence[Key]]) -> None:
+        loads = self._loads(needs)
+        self._place(loads, await self._wire.run([statement for _, asked in loads for statement in asked]))
 
-    async def _receive_loads(self, sent: Iterable[tuple[Shelf, Any]]) -> None:
-        for shelf, cursors in sent:
-            found = shelf.read([await cursor.fetchall() for cursor in cursors])
+    def _loads(self, needs: Mapping[str, Sequence[Key]]) -> list[tuple[Shelf, list[Statement]]]:
+        for name in needs:
+            self.rows.loaded.setdefault(name, {})
+        return [(self._shelves[name], list(self._shelves[name].load(keys))) for name, keys in needs.items()]
+
+    def _place(self, loads: Iterable[tuple[Shelf, list[Statement]]], results: Sequence[Found]) -> None:
+        at = 0
+        for shelf, asked in loads:
+            found = shelf.read(results[at : at + len(asked)])
+            at += len(asked)
             self.rows.loaded[shelf.name].update(found)
             if shelf.cached:
                 for key, row in found.items():
@@ -180,19 +179,15 @@ class Batch:
 
     async def _decide_and_save(self, commands: Sequence[Command]) -> list[Outcome]:
         """Appended rows go out while the next commands are decided: the database and Python work at the same time."""
-        conn, weight = self._conn, 0
         outcomes: list[Outcome] = []
-        async with conn.pipeline():
-            for command in commands:
-                outcomes.append(self._decide(command))
-                weight += command.weight
-                if weight >= _FLUSH_WEIGHT:
-                    weight = 0
-                    for sql, params in self._appended():
-                        await conn.execute(sql, params)
-            for sql, params in (*self._appended(), *self._changed()):
-                await conn.execute(sql, params)
-            await conn.execute("commit")
+        weight = 0
+        for command in commands:
+            outcomes.append(self._decide(command))
+            weight += command.weight
+            if weight >= _FLUSH_WEIGHT:
+                weight = 0
+                await self._wire.send(self._appended())
+        await self._wire.run([*self._appended(), *self._changed(), ("commit", ())])
         return outcomes
 
     def _appended(self) -> Iterable[Statement]:

@@ -9,7 +9,6 @@ from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 from typing import Self
 
-import psycopg
 from psycopg import AsyncConnection, errors
 
 from huimeng.infra import metrics
@@ -17,6 +16,7 @@ from huimeng.infra.database import CONNECTION_ERRORS, Connection, DatabaseUrls
 from huimeng.infra.teller.batch import Batch, Cache, Outcome
 from huimeng.infra.teller.command import Command, Reply
 from huimeng.infra.teller.shelf import Shelf
+from huimeng.infra.teller.wire import Wire
 from huimeng.kernel.errors import TooBusy, Unavailable
 from huimeng.kernel.times import utc_now
 
@@ -65,6 +65,7 @@ class Teller:
         self._queue: deque[_Waiting] = deque()
         self._arrived = asyncio.Event()
         self._conn: Connection | None = None
+        self._wire: Wire | None = None
         self._cache: Cache = {}
         self._task: asyncio.Task[None] | None = None
         self._closing = False
@@ -151,50 +152,32 @@ class Teller:
 
     async def _attempt(self, commands: Sequence[Command]) -> list[Outcome]:
         for attempt in range(1, _ATTEMPTS + 1):
-            fresh = self._conn is None
-            conn = await self._connect()
+            fresh = self._wire is None
+            wire = await self._connect()
             try:
-                return await Batch(conn, self._shelves, self._cache, self._clock()).run(commands)
-            except errors.LockNotAvailable:
-                await self._rollback()
-                raise
-            except _AGAIN:
-                await self._rollback()
-                metrics.TELLER_RETRIES.inc()
-                if attempt == _ATTEMPTS:
-                    raise
-            except CONNECTION_ERRORS:
-                # Whether a commit got through is unknown; keys and natural identities make a second run harmless.
+                return await Batch(wire, self._shelves, self._cache, self._clock()).run(commands)
+            except BaseException as error:
+                # Closing the connection rolls back. Whether a commit got through may be unknown: keys and natural
+                # identities make a second run harmless.
                 await self._disconnect()
-                metrics.TELLER_RETRIES.inc()
-                if fresh or attempt == _ATTEMPTS:
+                again = isinstance(error, _AGAIN) or (isinstance(error, CONNECTION_ERRORS) and not fresh)
+                if isinstance(error, errors.LockNotAvailable) or not again or attempt == _ATTEMPTS:
                     raise
-            except BaseException:
-                await self._rollback()
-                raise
+                metrics.TELLER_RETRIES.inc()
         raise AssertionError("unreachable")
 
-    async def _connect(self) -> Connection:
-        if self._conn is None or self._conn.closed:
+    async def _connect(self) -> Wire:
+        if self._wire is None:
             conn = await AsyncConnection.connect(
-                self._urls.runtime, autocommit=True, prepare_threshold=0, options=self._options, connect_timeout=3
+                self._urls.runtime, autocommit=True, options=self._options, connect_timeout=3
             )
-            conn.prepared_max = 500
             if self._urls.runtime_role is not None:
                 await conn.execute(f'set role "{self._urls.runtime_role}"')
-            self._conn = conn
-        return self._conn
-
-    async def _rollback(self) -> None:
-        if self._conn is None:
-            return
-        try:
-            await self._conn.execute("rollback")
-        except psycopg.Error:
-            await self._disconnect()
+            self._conn, self._wire = conn, Wire(conn)
+        return self._wire
 
     async def _disconnect(self) -> None:
-        conn, self._conn = self._conn, None
+        conn, self._conn, self._wire = self._conn, None, None
         if conn is not None:
             await conn.close()
 
