@@ -28,6 +28,7 @@ _OPTIONS = (
 )
 _AGAIN = (errors.SerializationFailure, errors.DeadlockDetected)
 _ATTEMPTS = 3
+_IMPORT_PAUSE_SECONDS = 0.002
 
 
 class _Waiting:
@@ -60,6 +61,8 @@ class Teller:
         self._shelves = {shelf.name: shelf for shelf in shelves}
         self._max_weight = max_weight
         self._max_queue = max_queue
+        # A lane that goes on at once would take the head again before those who wait for it wake up.
+        self._pause_seconds = 0 if durable else _IMPORT_PAUSE_SECONDS
         self._options = _OPTIONS if durable else f"{_OPTIONS} -c synchronous_commit=off"
         self._clock = clock
         self._queue: deque[_Waiting] = deque()
@@ -110,6 +113,8 @@ class Teller:
             while self._queue:
                 batch = self._take()
                 await self._run(batch)
+                if self._pause_seconds:
+                    await asyncio.sleep(self._pause_seconds)
             if self._closing:
                 return
 
