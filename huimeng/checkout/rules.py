@@ -142,6 +142,8 @@ def freed_of_caps(earned: Earned, amount: int) -> list[int]:
 def share_over_tenders(tenders: Sequence[Tender], amount_fen: int) -> list[int]:
     """How refunded money is shared over the tenders, by what is left of each: none gets back more than it paid."""
     left = [max(0, tender.left_fen) for tender in tenders]
+    if not tenders:
+        return []
     if not 0 < amount_fen <= sum(left):
         return [amount_fen] + [0] * (len(tenders) - 1)
     return allocate(amount_fen, left)
