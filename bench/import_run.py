@@ -35,14 +35,14 @@ def _told(phase: str, done: int, total: int, counts: Mapping[str, int]) -> None:
     """Nobody watches."""
 
 
-async def run(folder: Path, alone: bool) -> Imported:
-    """alone: as the first `huimeng run --demo` does it; else as `huimeng import` does beside a server."""
+async def run(folder: Path) -> Imported:
+    """As the first `huimeng run --demo` does it, and `huimeng import` beside a server."""
     settings = Settings(data_dir=folder, host="127.0.0.1", port=1, workers=1)
     begun = time.perf_counter()
     await ensure_demo_files(folder)
     files_seconds = time.perf_counter() - begun
     with opened(settings) as urls:
-        async with connected(settings, urls, importing=alone) as context:
+        async with connected(settings, urls, importing=True) as context:
             members, orders = await load_demo(context, _told, _told)
     used = resource.getrusage(resource.RUSAGE_SELF), resource.getrusage(resource.RUSAGE_CHILDREN)
     return Imported(
@@ -58,4 +58,4 @@ async def run(folder: Path, alone: bool) -> Imported:
 
 
 if __name__ == "__main__":
-    os.write(1, msgspec.json.encode(asyncio.run(run(Path(sys.argv[1]), sys.argv[2] == "alone"))))
+    os.write(1, msgspec.json.encode(asyncio.run(run(Path(sys.argv[1])))))

@@ -54,8 +54,9 @@ async def measured(folder: Path, options: Options) -> list[Figure]:
             figures = await overview.measured(context, merchant_id, options)
         copies = await asyncio.to_thread(_copies, place, merchant_id, options)
     figures += await _beside(folder, options)
-    ratios = [done.seconds / seconds for seconds in copies]
-    note = f"one import, {len(copies)} copies"
+    # The files are made once, by a converter of the public data; an owner has them.
+    ratios = [(done.members_seconds + done.orders_seconds) / seconds for seconds in copies]
+    note = f"one import of the two files, {len(copies)} copies"
     return [
         Figure("import_seconds", done.seconds, "s", sense="<=", target=90, note=f"{done.lines:,} lines"),
         Figure("import_vs_copy", statistics.median(ratios), "x", min(ratios), max(ratios), "<=", 4, note),

@@ -30,7 +30,7 @@ from huimeng.porting.store.spill import Spill
 
 # Rows that are under way at once: one batch in the Teller's hands and one waiting, so that it is never idle, and
 # a cashier's order waits for two batches at most.
-_WINDOW_WEIGHT = 4096
+_WINDOW_WEIGHT = 8192
 _JOB_SAVED_SECONDS = 1.0
 # Other work of this process gets its turn after so many orders.
 _BREATH_ORDERS = 16
