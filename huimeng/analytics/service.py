@@ -144,6 +144,12 @@ async def last_day_with_orders(db: Database, merchant_id: int) -> date | None:
         return await store.last_day(conn, cell_of(merchant_id), None)
 
 
+async def orders_by_year(db: Database, merchant_id: int) -> dict[int, int]:
+    """Years with orders, oldest first."""
+    async with db.reader(merchant_id) as conn:
+        return await store.orders_by_year(conn, cell_of(merchant_id))
+
+
 async def _scope(conn: Connection, merchant_id: int, store_code: str | None) -> _Scope:
     merchant = await get_merchant(conn, merchant_id)
     if store_code is None:

@@ -189,6 +189,16 @@ async def last_day(conn: Connection, cell_id: int, store_id: int | None) -> date
     return None if row is None else row[0]
 
 
+async def orders_by_year(conn: Connection, cell_id: int) -> dict[int, int]:
+    """Orders of each calendar year that has some, over all stores."""
+    cursor = await conn.execute(
+        "select extract(year from month)::int, sum(orders)::bigint from member_month where cell_id = %s "
+        "group by 1 having sum(orders) > 0 order by 1",
+        (cell_id,),
+    )
+    return {row[0]: row[1] for row in await cursor.fetchall()}
+
+
 _AT_STORE = ("", " and store_id = %(store)s")
 
 

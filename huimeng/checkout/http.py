@@ -26,13 +26,26 @@ from huimeng.checkout.values import (
     RefundIn,
     RefundOut,
 )
-from huimeng.infra.http import Req, caller, cursor_id, database, language, parse_id, run_command, teller, write_key
+from huimeng.infra.http import (
+    Req,
+    caller,
+    command_or_kept,
+    cursor_id,
+    database,
+    language,
+    parse_id,
+    run_command,
+    strict,
+    teller,
+    write_key,
+)
+from huimeng.infra.idempotency import Answer, once
 from huimeng.kernel.errors import BusinessError
 from huimeng.kernel.ids import cell_of_entity
 
 Key = Annotated[
     str,
-    HeaderParameter(name="Idempotency-Key", required=True, max_length=200, description="同键只记一次 / written once"),
+    HeaderParameter(name="Idempotency-Key", required=True, description="同键只记一次 / written once"),
 ]
 OrderId = Annotated[str, PathParameter(description="订单编号 / order id")]
 MemberId = Annotated[str | None, QueryParameter(name="member_id", description="会员编号 / member id")]
@@ -64,7 +77,7 @@ def _till(request: Req) -> Till:
 )
 async def quote_order(request: Req, data: Annotated[BillIn, Body(examples=[Example(value=_BILL)])]) -> QuoteOut:
     principal = caller(request, "orders:read")
-    return await _till(request).quote(principal.merchant_id, data)
+    return await _till(request).quote(principal.merchant_id, await strict(request, BillIn))
 
 
 @post(
@@ -80,8 +93,12 @@ async def complete_order(
     key: Key = "",
 ) -> CompletedOut:
     principal = caller(request, "orders:write")
-    name, fingerprint = await write_key(request)
-    command = await _till(request).complete(principal.merchant_id, data, name, fingerprint)
+    key_used = await write_key(request)
+    body = await strict(request, OrderIn)
+
+    command = await command_or_kept(
+        request, principal, key_used, lambda: _till(request).complete(principal.merchant_id, body, *key_used)
+    )
     return await run_command(request, command)  # type: ignore[return-value]
 
 
@@ -90,25 +107,38 @@ async def complete_order(
     status_code=200,
     tags=["orders"],
     summary="批量完成订单 / Complete many orders",
-    description="每单独立成败;单个订单的键是 <Idempotency-Key>:<source>:<store>:<order_no>。"
-    "Each order stands for itself; its own key is derived from the request's key.",
+    description="每单独立成败;同键同内容重发,已记的单得到原来的答复。"
+    "Each order stands for itself; sent again, those already written get their first answer.",
 )
 async def complete_orders(request: Req, data: Annotated[BatchIn, Body()], key: Key = "") -> BatchOut:
     principal = caller(request, "orders:write")
-    name, _ = await write_key(request)
-    items = await asyncio.gather(*(_one(request, principal.merchant_id, name, body) for body in data.orders))
-    return BatchOut(list(items))
+    name, fingerprint = await write_key(request)
+    batch = await strict(request, BatchIn)
+    async with database(request).tenant(principal.merchant_id) as conn:
+        # The key stands for this body from now on; its orders are answered, now and again, by keys of their own.
+        await once(conn, principal.cell_id, name, fingerprint, _begun)
+    return BatchOut(list(await asyncio.gather(*(_one(request, principal, name, body) for body in batch.orders))))
 
 
-async def _one(request: Req, merchant_id: int, key: str, body: OrderIn) -> BatchItemOut:
-    own = f"{key}:{body.source}:{body.store}:{body.order_no}"
+async def _begun() -> tuple[int, bytes]:
+    return 200, b""
+
+
+async def _one(request: Req, principal: Any, key: str, body: OrderIn) -> BatchItemOut:
+    identity = _digest([body.source, body.store, body.order_no]).hex()
+    own = f"{key}:{identity}", _digest(body)
     try:
-        fingerprint = hashlib.blake2b(msgspec.json.encode(body), digest_size=16).digest()
-        command = await _till(request).complete(merchant_id, body, own, fingerprint)
-        reply = await teller(request).submit(command)
+        command = await command_or_kept(
+            request, principal, own, lambda: _till(request).complete(principal.merchant_id, body, *own)
+        )
+        reply = command if isinstance(command, Answer) else await teller(request).submit(command)
     except BusinessError as refusal:
         return BatchItemOut(body.order_no, refusal.status, problem=refusal.problem(language(request)))
     return BatchItemOut(body.order_no, reply.status, result=msgspec.Raw(reply.body))
+
+
+def _digest(value: Any) -> bytes:
+    return hashlib.blake2b(msgspec.json.encode(value), digest_size=16).digest()
 
 
 @post(
@@ -128,7 +158,9 @@ async def refund_order(
     principal = caller(request, "orders:write")
     name, fingerprint = await write_key(request)
     entity = parse_id(order_id, "order_id")
-    command = refund_command(cell_of_entity(principal.merchant_id, entity), entity, data, name, fingerprint)
+    command = refund_command(
+        cell_of_entity(principal.merchant_id, entity), entity, await strict(request, RefundIn), name, fingerprint
+    )
     return await run_command(request, command)  # type: ignore[return-value]
 
 

@@ -50,6 +50,8 @@ def plan_refund(order: Order, wanted: Sequence[WantedLine] | None) -> list[LineR
         if _done(line):
             raise RefundTooLarge(line_no=line.line_no, left=0)
         plans.append(_refund_line(line, part))
+    if not any(plan.amount_fen or plan.quantity for plan in plans):
+        raise InvalidInput("lines", "nothing to refund", "没有可退的金额或数量")
     return plans
 
 

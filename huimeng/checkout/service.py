@@ -30,7 +30,7 @@ from huimeng.checkout.values import (
     RefundIn,
     RefundView,
     RuleUsed,
-    TenderIn,
+    TenderView,
 )
 from huimeng.infra.database import Connection, Database
 from huimeng.infra.teller import read_rows
@@ -57,6 +57,8 @@ from huimeng.points.rules import Bill, earn
 from huimeng.points.store import EarnCapShelf, EarningRulesShelf
 
 QUOTE_MINUTES = 30
+# A till's clock may be wrong, but not by more than a time zone.
+_CLOCK_TOLERANCE = timedelta(days=1)
 _STORES_TTL_SECONDS = 2.0
 
 
@@ -138,6 +140,10 @@ class Till:
             tenders=tuple(TenderInput(tender.kind, tender.amount_fen) for tender in body.tenders),
         )
         check(order)
+        if at > utc_now() + _CLOCK_TOLERANCE:
+            raise InvalidInput("ordered_at", "lies in the future", "晚于当前时间")
+        if order.paid_fen >= 0 and any(tender.amount_fen < 0 for tender in order.tenders):
+            raise InvalidInput("tenders", "negative on a positive bill", "正数账单不能有负的支付")
         return with_tender(order)
 
     async def _store(self, merchant_id: int, code: str) -> Store:
@@ -172,7 +178,8 @@ class Till:
         return versions
 
     def _sign(self, merchant_id: int, order: OrderInput, payload: bytes) -> bytes:
-        bill = msgspec.json.encode([merchant_id, order.store_id, order.member_id, order.lines, order.tenders])
+        day = order.business_day
+        bill = msgspec.json.encode([merchant_id, order.store_id, day, order.member_id, order.lines, order.tenders])
         return hmac.new(self._key, payload + b"|" + bill, hashlib.sha256).digest()
 
 
@@ -249,7 +256,7 @@ async def get_order(conn: Connection, merchant_id: int, order_id: int) -> OrderV
             msgspec.convert({f: getattr(line, f) for f in OrderLineView.__struct_fields__}, OrderLineView)
             for line in order.lines.values()
         ],
-        tenders=[TenderIn(tender.kind, tender.amount_fen) for tender in order.tenders],
+        tenders=[TenderView(tender.kind, tender.amount_fen, tender.refunded_fen) for tender in order.tenders],
         earned=[_earning(each) for each in earned],
         refunds=[
             msgspec.convert(

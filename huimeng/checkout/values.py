@@ -10,7 +10,7 @@ import msgspec
 from msgspec import Meta
 
 Fen = Annotated[int, Meta(ge=-(10**13), le=10**13, description="fen, 1/100 yuan")]
-Id = Annotated[str, Meta(pattern=r"^[1-9][0-9]{0,18}$", description="digits as text")]
+Id = Annotated[str, Meta(pattern=r"^[1-9][0-9]{0,18}$(?!\n)", description="digits as text")]
 Word = Annotated[str, Meta(max_length=64)]
 
 
@@ -19,7 +19,7 @@ class LineIn(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     sku: Word = ""
     product: Annotated[str, Meta(max_length=200)] = ""
     category: Annotated[str, Meta(max_length=100)] = ""
-    quantity: Annotated[str, Meta(pattern=r"^-?[0-9]{1,9}(\.[0-9]{1,4})?$")] = "1"
+    quantity: Annotated[str, Meta(pattern=r"^-?[0-9]{1,9}(\.[0-9]{1,4})?$(?!\n)")] = "1"
     list_fen: Fen | None = None
     line_key: Word = ""
 
@@ -50,7 +50,7 @@ class OrderIn(BillIn, frozen=True, forbid_unknown_fields=True, kw_only=True):
 
 class RefundLineIn(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     line_no: Annotated[int, Meta(ge=1, le=2000)]
-    quantity: Annotated[str, Meta(pattern=r"^-?[0-9]{1,9}(\.[0-9]{1,4})?$")] | None = None
+    quantity: Annotated[str, Meta(pattern=r"^-?[0-9]{1,9}(\.[0-9]{1,4})?$(?!\n)")] | None = None
     amount_fen: Fen | None = None
 
 
@@ -158,6 +158,10 @@ class BatchOut(msgspec.Struct, frozen=True):
     items: list[BatchItemOut]
 
 
+class TenderView(TenderIn, frozen=True):
+    refunded_fen: int
+
+
 class OrderLineView(msgspec.Struct, frozen=True):
     line_no: int
     sku: str
@@ -213,7 +217,7 @@ class OrderSummary(msgspec.Struct, frozen=True):
 
 class OrderView(OrderSummary, frozen=True, kw_only=True):
     lines: list[OrderLineView]
-    tenders: list[TenderIn]
+    tenders: list[TenderView]
     earned: list[OrderEarningView]
     refunds: list[RefundView]
 

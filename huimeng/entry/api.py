@@ -27,6 +27,7 @@ from huimeng import __version__
 from huimeng.checkout.service import Till
 from huimeng.entry.context import Context, open_context
 from huimeng.infra.http import PROBLEM, on_business_error, on_fault, on_http_exception
+from huimeng.infra.processes import end_with_parent
 from huimeng.infra.teller import Teller
 from huimeng.kernel.errors import BusinessError, Lang, TooBusy, Unauthorized
 from huimeng.merchant.authentication import Authenticator
@@ -71,11 +72,25 @@ class Gate:
             teller: Teller = self._state.teller
             if teller.full and scope["method"] != "GET":
                 raise TooBusy()
+            _check_type(scope)
             scope["principal"] = await self._state.authenticate(_token(scope))  # type: ignore[typeddict-unknown-key]
         except BusinessError as refusal:
             await _refuse(refusal, scope, send)
             return
         await self._app(scope, receive, send)
+
+
+class UnsupportedMediaType(BusinessError):
+    code = "unsupported_media_type"
+    status = 415
+    message_zh = "请求体须为 application/json"
+    message_en = "The body must be application/json"
+
+
+def _check_type(scope: Any) -> None:
+    for name, value in scope["headers"]:
+        if name == b"content-type" and not value.lower().startswith((b"application/json", b"application/merge-patch")):
+            raise UnsupportedMediaType()
 
 
 def _token(scope: Any) -> str:
@@ -104,6 +119,8 @@ def create_app(opened: AbstractAsyncContextManager[Context] | None = None) -> An
 
     @asynccontextmanager
     async def lifespan(app: Litestar) -> AsyncIterator[None]:
+        if opened is None:
+            end_with_parent()
         async with opened or open_context(migrate=False) as context:
             app.state.db = context.db
             app.state.teller = context.teller

@@ -16,6 +16,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from huimeng import __version__
+from huimeng.analytics.service import rebuild
 from huimeng.checkout.service import verify_earnings
 from huimeng.entry import cli_import, cli_setup
 from huimeng.entry.context import Context, open_context
@@ -104,6 +105,17 @@ def expire_command(merchant: MerchantCode = "") -> None:
             console.print(f"{code}: {amount}")
 
     _run(write_off)
+
+
+@app.command("rebuild-figures")
+def rebuild_command(merchant: MerchantCode = "") -> None:
+    """按订单重算经营数据 / make the figures anew from the orders."""
+
+    async def anew(context: Context) -> None:
+        for merchant_id, code in await _merchants(context, merchant):
+            console.print(f"{code}: {await rebuild(context.db, merchant_id):,}")
+
+    _run(anew)
 
 
 @app.command("close-days")

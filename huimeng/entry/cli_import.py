@@ -15,7 +15,9 @@ from rich.table import Table
 from huimeng.entry.context import Context, open_context
 from huimeng.entry.progress import Bars
 from huimeng.kernel.errors import BusinessError
+from huimeng.kernel.times import utc_now
 from huimeng.merchant.service import find_merchant_id
+from huimeng.points.service import list_rules
 from huimeng.porting.service import ImportOptions, ImportResult, import_members, import_orders
 
 app = typer.Typer(
@@ -132,13 +134,24 @@ def _run(kind: str, file: Path, merchant: str, options: ImportOptions) -> Import
         raise typer.Exit(130) from None
 
 
+_NO_RULES = (
+    "[yellow]还没有积分规则,导入的订单不产生积分 / there is no earning rule, so the orders earned nothing[/]\n"
+    "  huimeng rule create --merchant … --name … --points-per-yuan 1 --since 2017-01-01"
+)
+
+
 async def _import(kind: str, file: Path, merchant: str, options: ImportOptions, console: Console) -> ImportResult:
     work = import_members if kind == "members" else import_orders
     async with open_context(importing=True) as context:
         merchant_id = await find_merchant_id(context.db, merchant)
         here = msgspec.structs.replace(options, work_dir=context.settings.data_dir / "import")
         with Bars(console) as bars:
-            return await work(context, merchant_id, file, here, bars.watch(file.name))
+            result = await work(context, merchant_id, file, here, bars.watch(file.name))
+        if kind == "orders" and options.earn:
+            async with context.db.reader(merchant_id) as conn:
+                if not await list_rules(conn, merchant_id, now=utc_now(), limit=1):
+                    console.print(_NO_RULES)
+        return result
 
 
 def _finish(result: ImportResult, as_json: bool) -> None:

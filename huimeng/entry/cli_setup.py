@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Coroutine
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any, cast, get_args
 
 import typer
@@ -14,13 +14,18 @@ from rich.table import Table
 from huimeng.entry.context import Context, open_context
 from huimeng.kernel.errors import InvalidInput
 from huimeng.kernel.times import utc_now
+from huimeng.ledger.rules import Expiry, Unit
 from huimeng.merchant import service
 from huimeng.merchant.rules import Industry, LegalForm, Scope
 from huimeng.merchant.values import ApiKeyInput, MerchantInput, StoreInput
+from huimeng.points import service as earning
+from huimeng.points.rules import Definition
+from huimeng.points.service import RuleInput
 
 merchants = typer.Typer(no_args_is_help=True)
 stores = typer.Typer(no_args_is_help=True)
 api_keys = typer.Typer(no_args_is_help=True)
+rules = typer.Typer(no_args_is_help=True)
 console = Console()
 
 Code = Annotated[str, typer.Option("--code", help="代码,商户内唯一 / code")]
@@ -31,6 +36,7 @@ Merchant = Annotated[str, typer.Option("--merchant", "-m", help="商户代码 / 
 def mount(app: typer.Typer) -> None:
     app.add_typer(merchants, name="merchant", help="商户 / merchants")
     app.add_typer(stores, name="store", help="门店 / stores")
+    app.add_typer(rules, name="rule", help="积分规则 / earning rules")
     app.add_typer(api_keys, name="api-key", help="API 密钥 / API keys")
 
 
@@ -101,6 +107,41 @@ def create_store(
         console.print(f"门店已建 / created: {store.code} {store.name} (id {store.store_id})")
 
     _run(create)
+
+
+@rules.command("create")
+def create_rule(
+    merchant: Merchant,
+    name: Name,
+    points_per_yuan: Annotated[str, typer.Option(help="每元积分,最多 4 位小数 / up to 4 decimals")] = "1",
+    unit: Annotated[str, typer.Option(help="points 积分 | growth 成长值")] = "points",
+    months: Annotated[int | None, typer.Option(help="有效月数,到月底;不填不过期 / valid months")] = None,
+    since: Annotated[str | None, typer.Option(help="起始日 YYYY-MM-DD,不填为现在;导入历史用 / for history")] = None,
+) -> None:
+    """新建积分规则;条件与上限用接口设置 / a new earning rule; conditions and caps by the API."""
+    units = {"points": Unit.POINTS, "growth": Unit.GROWTH}
+    _one_of("unit", unit, tuple(units))
+    rate = _rate(points_per_yuan)
+    expiry = Expiry() if months is None else Expiry(kind="after", count=months, span="month", round_to="month")
+    wanted = Definition(unit=units[unit], rate_e4=rate, expiry=expiry)
+
+    async def create(context: Context) -> None:
+        merchant_id = await service.find_merchant_id(context.db, merchant)
+        begin = None if since is None else datetime.fromisoformat(since).replace(tzinfo=UTC)
+        rule = RuleInput(name=name, definition=wanted, effective_from=begin)
+        async with context.db.tenant(merchant_id) as conn:
+            made = await earning.create_rule(conn, merchant_id, rule, actor="cli", now=utc_now())
+        console.print(f"规则已建 / created: {name} (id {made.current.rule.rule_id})")
+
+    _run(create)
+
+
+def _rate(text: str) -> int:
+    """Points per yuan x 10^4."""
+    whole, _, part = text.partition(".")
+    if not (whole.isascii() and whole.isdigit() and len(whole) <= 6 and len(part) <= 4 and (part or "0").isdigit()):
+        raise InvalidInput("points_per_yuan", "a decimal with up to 4 places", "须是最多 4 位小数的数")
+    return int(whole) * 10_000 + int(part.ljust(4, "0"))
 
 
 @api_keys.command("create")

@@ -1,4 +1,4 @@
-"""`huimeng run`: the database, the web workers and the background worker, looked after until Ctrl-C."""
+"""`huimeng run`: the database, the web server and the background worker, looked after until Ctrl-C."""
 
 from __future__ import annotations
 
@@ -16,9 +16,6 @@ import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from granian import Granian
-from granian.constants import Interfaces
-from granian.log import LogLevels
 from rich.console import Console
 
 from huimeng.entry.context import connected
@@ -49,20 +46,14 @@ def run(settings: Settings, console: Console, *, demo: bool = False) -> None:
     """
     configure_logging()
     os.environ.setdefault("HUIMENG_DATA", str(settings.data_dir))
-    with _only_one(settings), _metrics_folder(settings):
+    with _only_one(settings):
         _check_port(settings)
         with opened(settings) as urls:
             upgrade(urls.owner)
             if demo:
                 asyncio.run(_load_demo(settings, urls, console))
-            background = _Background()
-            background.start()
-            threading.Thread(target=_announce, args=(settings, console), daemon=True).start()
-            try:
-                serve(settings)
-            finally:
-                background.stop()
-                console.print("会盟已停止,数据已保存。 Huimeng has stopped; everything is saved.")
+            _serve(settings, console)
+    console.print("会盟已停止,数据已保存。 Huimeng has stopped; everything is saved.")
 
 
 async def _load_demo(settings: Settings, urls: DatabaseUrls, console: Console) -> None:
@@ -73,6 +64,24 @@ async def _load_demo(settings: Settings, urls: DatabaseUrls, console: Console) -
         return
     async with connected(settings, urls, importing=True) as context:
         await show_demo(context, console)
+
+
+def _serve(settings: Settings, console: Console) -> None:
+    stop = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stop.set())
+    environment = {**os.environ, "PROMETHEUS_MULTIPROC_DIR": _metrics_folder(settings)}
+    children = [_Child(module, environment) for module in ("huimeng.entry.serve", "huimeng.entry.worker")]
+    threading.Thread(target=_announce, args=(settings, console), daemon=True).start()
+    try:
+        while not stop.wait(0.3):
+            for child in children:
+                child.look()
+    finally:
+        for child in children:
+            child.ask_to_end()
+        for child in children:
+            child.wait()
 
 
 def _announce(settings: Settings, console: Console) -> None:
@@ -89,59 +98,27 @@ def _announce(settings: Settings, console: Console) -> None:
     console.print(f"  [bold]{address}/[/]\n  {address}/docs   API\n")
 
 
-def serve(settings: Settings) -> None:
-    """The web workers; granian replaces one that dies, and gives up when it dies again soon: then all begin anew."""
-    while True:
-        server = Granian(
-            "huimeng.entry.api:create_app",
-            address=settings.host,
-            port=settings.port,
-            interface=Interfaces.ASGI,
-            workers=settings.workers,
-            factory=True,
-            respawn_failed_workers=True,
-            respawn_interval=0.5,
-            workers_kill_timeout=10,
-            log_enabled=True,
-            log_level=LogLevels.warning,
-        )
-        try:
-            server.serve()
-        except SystemExit:
-            time.sleep(0.5)
-            if server.interrupt_signal:
-                raise
-        else:
-            return
+class _Child:
+    """A process of ours, started again whenever it dies."""
 
+    def __init__(self, module: str, environment: dict[str, str]) -> None:
+        self._module = module
+        self._environment = environment
+        self._process = self._start()
 
-class _Background:
-    """The worker process, started again whenever it dies."""
+    def _start(self) -> subprocess.Popen[bytes]:
+        # Its own session: Ctrl-C reaches the parent, which ends everybody in order.
+        return subprocess.Popen([sys.executable, "-m", self._module], env=self._environment, start_new_session=True)
 
-    def __init__(self) -> None:
-        self._process: subprocess.Popen[bytes] | None = None
-        self._stopping = threading.Event()
-        self._thread = threading.Thread(target=self._watch, name="background", daemon=True)
+    def look(self) -> None:
+        if self._process.poll() is not None:
+            self._process = self._start()
 
-    def start(self) -> None:
-        self._launch()
-        self._thread.start()
+    def ask_to_end(self) -> None:
+        if self._process.poll() is None:
+            self._process.send_signal(signal.SIGTERM)
 
-    def _launch(self) -> None:
-        # Its own session: Ctrl-C reaches the parent, which ends it in order.
-        self._process = subprocess.Popen([sys.executable, "-m", "huimeng.entry.worker"], start_new_session=True)
-
-    def _watch(self) -> None:
-        while not self._stopping.wait(0.5):
-            if self._process is not None and self._process.poll() is not None:
-                self._launch()
-
-    def stop(self) -> None:
-        self._stopping.set()
-        self._thread.join()
-        if self._process is None:
-            return
-        self._process.send_signal(signal.SIGTERM)
+    def wait(self) -> None:
         try:
             self._process.wait(15)
         except subprocess.TimeoutExpired:
@@ -160,14 +137,12 @@ def _only_one(settings: Settings) -> Iterator[None]:
         yield
 
 
-@contextmanager
-def _metrics_folder(settings: Settings) -> Iterator[None]:
-    """The workers' metrics are added up through files; those of an earlier run would be counted again."""
+def _metrics_folder(settings: Settings) -> str:
+    """The processes' metrics are added up through files; those of an earlier run would be counted again."""
     folder = settings.data_dir / "metrics"
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir()
-    os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(folder)
-    yield
+    return str(folder)
 
 
 def _check_port(settings: Settings) -> None:

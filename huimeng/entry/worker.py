@@ -11,6 +11,7 @@ from huimeng.analytics.jobs import follow
 from huimeng.entry.context import Context, open_context
 from huimeng.infra.idempotency import forget_old
 from huimeng.infra.logs import configure_logging
+from huimeng.infra.processes import end_with_parent
 from huimeng.kernel.errors import BusinessError
 from huimeng.ledger.service import close_days, expire
 from huimeng.merchant.service import every_merchant
@@ -59,6 +60,7 @@ async def _main() -> None:
 
 def main() -> None:
     configure_logging()
+    end_with_parent()
     asyncio.run(_main())
 
 

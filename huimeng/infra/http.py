@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import logging
 from collections.abc import Awaitable, Callable
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 import msgspec
 import psycopg
@@ -13,7 +13,7 @@ from litestar import MediaType, Request, Response
 from litestar.exceptions import HTTPException, ValidationException
 
 from huimeng.infra.database import Database
-from huimeng.infra.idempotency import once
+from huimeng.infra.idempotency import Answer, kept_answer, once
 from huimeng.infra.teller import Command, Teller
 from huimeng.kernel.errors import (
     BusinessError,
@@ -23,6 +23,7 @@ from huimeng.kernel.errors import (
     Unavailable,
 )
 
+T = TypeVar("T")
 Req = Request[Any, Any, Any]
 PROBLEM = "application/problem+json"
 _KEY_MAX = 200
@@ -71,10 +72,26 @@ async def write_key(request: Req) -> tuple[str, bytes]:
     return given, digest.digest()
 
 
-async def run_command(request: Req, command: Command) -> Response[bytes]:
+async def run_command(request: Req, command: Command | Answer) -> Response[bytes]:
     """Hands a command to the Teller; the answer's bytes are those kept for a replay."""
+    if isinstance(command, Answer):
+        return raw(command.body, command.status, command.replayed)
     reply = await teller(request).submit(command)
     return raw(reply.body, reply.status, reply.replayed)
+
+
+async def command_or_kept(
+    request: Req, principal: Any, key: tuple[str, bytes], prepare: Callable[[], Awaitable[Command]]
+) -> Command | Answer:
+    """The command, or, when preparing it is refused (a quote has run out meanwhile), the answer kept for its key."""
+    try:
+        return await prepare()
+    except BusinessError:
+        async with database(request).tenant(principal.merchant_id) as conn:
+            kept = await kept_answer(conn, principal.cell_id, *key)
+        if kept is None:
+            raise
+        return kept
 
 
 async def run_write(
@@ -89,6 +106,14 @@ async def run_write(
 
         kept = await once(conn, principal.cell_id, key, fingerprint, answer)
     return raw(kept.body, kept.status, kept.replayed)
+
+
+async def strict(request: Req, kind: type[T]) -> T:
+    """The body once more, without the framework's leniency: an amount is a number, not the text of one."""
+    try:
+        return msgspec.json.decode(await request.body(), type=kind)
+    except msgspec.ValidationError as error:
+        raise InvalidInput("body", str(error)[:300], _WRONG_ZH) from error
 
 
 def raw(body: bytes, status: int = 200, replayed: bool = False) -> Response[bytes]:
@@ -132,10 +157,11 @@ _REFUSALS = {
     404: ("no_such_route", "没有这个地址", "There is no such address"),
     405: ("method_not_allowed", "此地址不支持该方法", "This address does not take that method"),
     413: ("body_too_large", "请求体过大", "The request body is too large"),
-    415: ("unsupported_media_type", "请求体须为 application/json", "The body must be application/json"),
 }
 
 
+# Names of handlers' arguments that callers don't know.
+_FIELDS = {"data": "body", "first": "from", "last": "to", "key": "Idempotency-Key"}
 _WRONG_ZH = "格式或取值不符合接口要求"
 
 
@@ -159,9 +185,8 @@ def _invalid(error: HTTPException) -> InvalidInput:
     extra = error.extra if isinstance(error.extra, list) else []
     if extra and isinstance(extra[0], dict):
         first = extra[0]
-        return InvalidInput(
-            str(first.get("key") or "body")[:100], str(first.get("message", "not valid"))[:300], _WRONG_ZH
-        )
+        field, reason = str(first.get("key") or "body"), str(first.get("message", "not valid"))
+        return InvalidInput(_FIELDS.get(field, field)[:100], reason[:300], _WRONG_ZH)
     return InvalidInput("body", str(error.detail)[:300], _WRONG_ZH)
 
 

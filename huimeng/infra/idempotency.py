@@ -45,6 +45,17 @@ async def once(
     return Answer(status, body)
 
 
+async def kept_answer(conn: Connection, cell_id: int, key: str, fingerprint: bytes) -> Answer | None:
+    """What the key was answered, for a request that would now be refused before it is decided."""
+    cursor = await conn.execute(
+        "select fingerprint, status, body from idempotency where cell_id = %s and key = %s", (cell_id, key)
+    )
+    kept = await cursor.fetchone()
+    if kept is None or bytes(kept[0]) != fingerprint:
+        return None
+    return Answer(kept[1], bytes(kept[2]), replayed=True)
+
+
 KEPT_DAYS = 90
 
 

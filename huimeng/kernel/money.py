@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-BIGINT_MAX = 2**63 - 1
 # Far beyond any bill, far below where sums of bills could leave a bigint.
 FEN_MAX = 10**13
 
@@ -25,11 +24,6 @@ def parse_fen(text: str) -> int:
 def format_fen(fen: int) -> str:
     sign = "-" if fen < 0 else ""
     return f"{sign}{abs(fen) // 100}.{abs(fen) % 100:02d}"
-
-
-def part_of(amount: int, numerator: int, denominator: int) -> int:
-    """amount x numerator / denominator, rounded down."""
-    return amount * numerator // denominator
 
 
 def allocate(total: int, weights: Sequence[int]) -> list[int]:

@@ -50,7 +50,8 @@ def earn(
     account.set_lot(Lot(lot.lot_id, expires_at, lot.earned + amount, lot.remaining + amount, lot.expired, False))
     account.balance += amount
     seq = _post(rows, account, system, account.account_id, amount, lot.lot_id, why)
-    repaid = min(account.debt, amount)
+    # What is over already can't be spent, so it can't repay either.
+    repaid = min(account.debt, amount) if expires_at is None or expires_at > rows.now else 0
     if repaid:
         _repay(rows, account, repaid, lot.lot_id, why)
     return Posted(seq, lot.lot_id, repaid)

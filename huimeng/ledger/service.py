@@ -16,7 +16,7 @@ from huimeng.kernel.ids import cell_of
 from huimeng.kernel.times import utc_now
 from huimeng.ledger import store
 from huimeng.ledger.commands import ExpireAccount
-from huimeng.ledger.rules import KIND_NAMES, UNIT_NAMES, Lot, account_id
+from huimeng.ledger.rules import KIND_NAMES, Lot, account_id
 from huimeng.ledger.store import Balance, HistoryRow
 
 __all__ = ["Balance", "HistoryRow", "balances", "close_days", "expire", "history", "lots", "verify"]
@@ -102,10 +102,6 @@ async def verify(
     if progress is not None:
         progress("done", len(names), len(names))
     return found
-
-
-def unit_name(unit: int) -> str:
-    return UNIT_NAMES[unit]
 
 
 def kind_name(kind: int) -> str:

@@ -100,6 +100,8 @@ async def create_merchant(db: Database, vault: Vault, wanted: MerchantInput) -> 
 
 async def find_merchant_id(db: Database, code: str) -> int:
     """MerchantNotFound."""
+    if not code.isprintable():
+        raise MerchantNotFound(code[:40])
     async with db.directory() as conn:
         merchant_id = await store.merchant_id_of(conn, code)
     if merchant_id is None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+import unicodedata
 from datetime import date, datetime
 from decimal import Decimal
 
@@ -119,6 +120,9 @@ def _text(field: str, value: str, longest: int, *, required: bool = False) -> No
         return
     if any(c < " " or c == "\x7f" or "\ud800" <= c <= "\udfff" for c in value):
         raise InvalidInput(field, "has characters that can't be stored", "含有无法保存的字符")
+    # A number or name must be seen as what it is; invisible signs (joiners) are fine inside a product's emoji.
+    if required and any(unicodedata.category(c) == "Cf" for c in value):
+        raise InvalidInput(field, "has invisible characters", "含有不可见字符")
 
 
 def content_hash(order: OrderInput, status: str = "completed") -> bytes:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 import pytest
 
 from huimeng.checkout.rules import WantedLine
+from huimeng.checkout.values import TenderIn
 from huimeng.infra.database import Database
 from huimeng.kernel.errors import BusinessError, InvalidInput, NotFound
 from huimeng.ledger.rules import Expiry, Unit
@@ -323,4 +324,41 @@ async def test_a_debt_is_repaid_by_whatever_comes_next(desk: Desk) -> None:
     given = await desk.adjust(member_id, 30, expires_at=desk.clock() + timedelta(days=1))
     assert (given.repaid, given.balance, given.debt) == (20, 10, 0)
     assert await desk.held(member_id, Unit.GROWTH) == (0, 20)
+    assert await desk.wrong() == []
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        [("cash", 5_000), ("card", -4_500)],
+        [("cash", 0), ("wechat", 500)],
+        [("cash", 500)],
+    ],
+)
+async def test_a_refund_tells_no_fairy_tales_of_tenders(desk: Desk, told: list[tuple[str, int]]) -> None:
+    tenders = (TenderInput("cash", 400), TenderInput("wechat", 600))
+    order = await desk.complete(desk.order(None, line(1_000), tenders=tenders))
+    with pytest.raises(InvalidInput):
+        given = [TenderIn(kind, amount) for kind, amount in told]
+        await desk.refund(order.order_id, part(1, amount_fen=500), tenders=given)
+    assert await desk.rows("select refunded_fen from orders where cell_id = %s") == [(0,)]
+
+
+async def test_a_refund_of_nothing_is_refused(desk: Desk) -> None:
+    order = await desk.complete(desk.order(None, line(1_000)))
+    with pytest.raises(InvalidInput):
+        await desk.refund(order.order_id, part(1, amount_fen=0))
+    assert await desk.rows("select status from orders where cell_id = %s") == [(1,)]
+
+
+async def test_points_that_are_over_repay_nothing(desk: Desk) -> None:
+    await desk.rule(expiry=Expiry(kind="after", count=1, span="month"))
+    member_id = await desk.join()
+    order = await desk.complete(desk.order(member_id, line(10_000)))
+    await desk.adjust(member_id, -100)
+    assert (await desk.refund(order.order_id)).points_debt == 100
+
+    old = await desk.complete(desk.order(member_id, line(10_000), at=datetime(2021, 1, 1, tzinfo=UTC)))
+
+    assert old.debt_repaid == 0
     assert await desk.wrong() == []

@@ -81,14 +81,19 @@ class House:
         return done.stdout
 
     def web_workers(self) -> list[int]:
-        """Pids of the processes that answer requests: children of the service that are not its background worker."""
+        """Pids of the processes that answer requests: children of the web server, which is a child of the service."""
         assert self._process is not None
-        found = []
-        for child in _children(self._process.pid):
-            line = Path(f"/proc/{child}/cmdline").read_bytes()
-            if b"huimeng.entry.worker" not in line and b"tracker" not in line and line:
-                found.append(child)
-        return found
+        servers = [pid for pid in _children(self._process.pid) if b"huimeng.entry.serve" in _line(pid)]
+        return [pid for server in servers for pid in _children(server) if _line(pid) and b"tracker" not in _line(pid)]
+
+    def pid(self) -> int:
+        assert self._process is not None
+        return self._process.pid
+
+    def everybody(self) -> list[int]:
+        """Pids of the service's processes, itself left out."""
+        found = _children(self.pid())
+        return found + [pid for child in found for pid in _children(child)]
 
     def postmaster(self) -> int:
         return int((self.data / "pg" / "postmaster.pid").read_text().split()[0])
@@ -98,6 +103,13 @@ class House:
         assert answer.status_code == 201, answer.text
         body: dict[str, Any] = answer.json()
         return body
+
+
+def _line(pid: int) -> bytes:
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes()
+    except OSError:
+        return b""
 
 
 def _children(pid: int) -> list[int]:

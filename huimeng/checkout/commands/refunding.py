@@ -124,7 +124,10 @@ class RefundOrder(Command):
             shares = share_over_tenders(order.tenders, amount)
         elif sum(tender.amount_fen for tender in told) != amount:
             raise InvalidInput("tenders", f"must add up to {amount} fen", f"合计须为 {amount} 分")
+        elif any(tender.amount_fen * amount <= 0 for tender in told):
+            raise InvalidInput("tenders", "each must be part of the refund", "每一项都须是退款的一部分")
         else:
+            self._check_left(order, told)
             shares = given_back(order.tenders, [(tender.kind, tender.amount_fen) for tender in told])
         before = order.tenders
         order.tenders = [
@@ -134,6 +137,15 @@ class RefundOrder(Command):
         if told is not None:
             return list(told)
         return [TenderIn(tender.kind, share) for tender, share in zip(before, shares, strict=True) if share]
+
+    def _check_left(self, order: Order, told: Sequence[TenderIn]) -> None:
+        """Money may go back another way (cash for a card that is gone), but no tender gives more than it took."""
+        for kind in {tender.kind for tender in told}:
+            paid = [tender for tender in order.tenders if tender.kind == kind]
+            wanted = sum(tender.amount_fen for tender in told if tender.kind == kind)
+            left = sum(tender.left_fen for tender in paid)
+            if paid and wanted > max(0, left):
+                raise InvalidInput("tenders", f"{kind} has {left} fen left", f"{kind} 最多还能退 {left} 分")
 
     def _row(
         self, rows: Rows, refund_id: int, amount: int, lines: list[RefundLineOut], tenders: list[TenderIn]

@@ -193,7 +193,8 @@ class _Taking(Command):
             ),
         )
         rows.put(ORDER_NO, self.identity, Known(order_id, self._hash()))
-        if order.member_id is not None and rows.get(EARNING_RULES, (cell_id,)).rules.needs_first_order and self.earns:
+        counts = order.member_id is not None and self.final != "voided"
+        if counts and rows.get(EARNING_RULES, (cell_id,)).rules.needs_first_order:
             rows.put(FIRST_ORDER, (cell_id, order.member_id), True)
         rows.emit("order.completed", order_id, figures(order.store_id, order, paid_fen, 1))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from datetime import date
 from typing import Any
 
 from litestar import MediaType, Response, get, post
@@ -91,20 +92,28 @@ def _chosen(frame: Frame) -> Merchant:
     return frame.merchant
 
 
+def _year(asked: str | None, years: dict[int, int], demo: bool) -> int:
+    """The year asked for, else the newest; of the demo the fullest, so that trying out an order hides nothing."""
+    if asked is not None and asked.isascii() and asked.isdigit() and int(asked) in years:
+        return int(asked)
+    return max(years, key=lambda year: years[year]) if demo else max(years)
+
+
 @get("/", include_in_schema=False)
 async def home(request: Req) -> Answer:
     async def show(frame: Frame) -> Answer:
         if frame.merchant is None:
             return _page(empty_page(frame))
         db, merchant_id = database(request), frame.merchant.merchant_id
-        newest = await analytics.last_day_with_orders(db, merchant_id)
-        if newest is None:
+        years = await analytics.orders_by_year(db, merchant_id)
+        if not years:
             lag = (await analytics.overview(db, merchant_id)).lag_events
             return _page(empty_page(frame, lag))
-        year = year_of(newest)
+        shown = _year(request.query_params.get("year"), years, frame.merchant.code == DEMO)
+        year = year_of(date(shown, 1, 1))
         overview = await analytics.overview(db, merchant_id, year.first, year.last)
         trend = await analytics.trend(db, merchant_id, year.first, year.last, "month")
-        return _page(year_page(frame, newest.year, overview, trend))
+        return _page(year_page(frame, shown, list(years), overview, trend))
 
     return await _served(request, show)
 

@@ -97,7 +97,19 @@ def _demo_note(frame: Frame) -> Html | None:
     return tag("p", frame.words("demo_note"), class_="notice")
 
 
-def year_page(frame: Frame, year: int, overview: Overview, trend: Trend) -> str:
+def _year_links(frame: Frame, shown: int, years: Sequence[int]) -> Html | None:
+    if len(years) < 2:
+        return None
+    home = frame.link("/")
+    joint = "&" if "?" in home else "?"
+    links = [
+        tag("a", str(year), href=f"{home}{joint}year={year}") if year != shown else tag("strong", str(year))
+        for year in reversed(years)
+    ]
+    return tag("p", [html(link, " ") for link in links], class_="soft")
+
+
+def year_page(frame: Frame, year: int, years: Sequence[int], overview: Overview, trend: Trend) -> str:
     words, figures = frame.words, overview.figures
     assert frame.merchant is not None
     cells = (
@@ -117,6 +129,7 @@ def year_page(frame: Frame, year: int, overview: Overview, trend: Trend) -> str:
         if lagging
         else None,
         tag("h2", words("year", year=year)),
+        _year_links(frame, year, years),
         tag(
             "dl",
             [tag("div", tag("dt", words(name)), tag("dd", value), class_="figure") for name, value in cells],
