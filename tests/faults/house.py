@@ -38,12 +38,17 @@ class House:
         self.members: list[str] = []
         self._process: subprocess.Popen[bytes] | None = None
 
-    def start(self) -> None:
+    def start_again(self) -> None:
+        if self._process is not None:
+            self._process.wait(60)
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(
                 [*COMMAND, "run"], env=self.environment, stdout=log, stderr=log, start_new_session=True
             )
         self.wait_ready()
+
+    def start(self) -> None:
+        self.start_again()
         self.huimeng("merchant", "create", "--code", "m", "--name", "m")
         self.huimeng("store", "create", "-m", "m", "--code", "s1", "--name", "s1")
         self.token = self.huimeng("api-key", "create", "-m", "m").strip()

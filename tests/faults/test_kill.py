@@ -113,3 +113,37 @@ async def test_the_answer_to_the_client_is_lost(house: House) -> None:
     assert (again.status_code, again.content) == (201, first.content)
     assert (other.status_code, other.json()["code"]) == (422, "idempotency_key_reused")
     assert "OK" in house.huimeng("verify")
+
+
+def test_the_metrics_count_the_orders_of_all_workers(house: House) -> None:
+    before = _commands(house)
+    with house.client() as client:
+        for number in range(10):
+            body = {"store": "s1", "order_no": f"counted{number}", "amount_fen": 100}
+            assert client.post("/v1/orders", json=body, headers={"Idempotency-Key": f"c{number}"}).status_code == 201
+    assert _commands(house) - before >= 10
+
+
+def _commands(house: House) -> float:
+    text = httpx.get(f"{house.url}/metrics").text
+    return sum(float(line.split()[1]) for line in text.splitlines() if line.startswith("huimeng_teller_batch_size_sum"))
+
+
+def test_nothing_outlives_a_service_that_is_killed(house: House) -> None:
+    """The last test of this house: killed as by the out-of-memory killer, it leaves nobody and can start again."""
+    left = house.everybody()
+    assert len(left) >= 4
+    os.kill(house.pid(), signal.SIGKILL)
+    end = time.monotonic() + BACK_SECONDS
+    while any(_runs(pid) for pid in left):
+        assert time.monotonic() < end, [pid for pid in left if _runs(pid)]
+        time.sleep(0.1)
+    house.start_again()
+    assert httpx.get(f"{house.url}/readyz").status_code == 200
+
+
+def _runs(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
