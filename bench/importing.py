@@ -47,6 +47,10 @@ async def measured(folder: Path, options: Options) -> list[Figure]:
     with database(folder / "alone") as place:
         if options.quick:
             await _shorten(place.folder)
+        begun = time.perf_counter()
+        # In a process of its own, and before: what an owner's import needs is measured, not the converter.
+        await ensure_demo_files(place.folder)
+        files_seconds = time.perf_counter() - begun
         done, peak_mb = await _import_alone(place)
         async with opened(place) as context:
             merchant_id = await find_merchant_id(context.db, MERCHANT_CODE)
@@ -58,10 +62,12 @@ async def measured(folder: Path, options: Options) -> list[Figure]:
     ratios = [(done.members_seconds + done.orders_seconds) / seconds for seconds in copies]
     note = f"one import of the two files, {len(copies)} copies"
     return [
-        Figure("import_seconds", done.seconds, "s", sense="<=", target=90, note=f"{done.lines:,} lines"),
+        Figure(
+            "import_seconds", done.seconds + files_seconds, "s", sense="<=", target=90, note=f"{done.lines:,} lines"
+        ),
         Figure("import_vs_copy", statistics.median(ratios), "x", min(ratios), max(ratios), "<=", 4, note),
         Figure("import_rss_mb", peak_mb, "MB", sense="<=", target=300, note="with its helpers, shared pages once"),
-        Figure("import_files_seconds", done.files_seconds, "s", note="CSV out of the public data, part of the whole"),
+        Figure("import_files_seconds", files_seconds, "s", note="CSV out of the public data, part of the whole"),
         Figure("import_orders_seconds", done.orders_seconds, "s", note=f"{done.created:,} orders"),
         Figure("import_cpu_seconds", done.cpu_seconds, "s", note="of the importer, without the server"),
         Figure("import_copy_seconds", statistics.median(copies), "s", min(copies), max(copies)),
