@@ -30,11 +30,6 @@ class Context(msgspec.Struct, frozen=True):
     vault: Vault
 
 
-# An import sends bigger batches: fewer round trips, and a till still waits for less than 150 ms at p99.
-IMPORT_WEIGHT = 4096
-TILL_WEIGHT = 2048
-
-
 def shelves() -> list[Shelf]:
     """All shelves, in the order in which a batch saves them."""
     return [
@@ -74,8 +69,7 @@ async def connected(settings: Settings, urls: DatabaseUrls, *, importing: bool =
     db = await Database.open(urls)
     try:
         vault = await open_vault(db, settings.data_dir, settings.master_key)
-        weight = IMPORT_WEIGHT if importing else TILL_WEIGHT
-        async with Teller(urls, shelves(), max_weight=weight, durable=not importing) as teller:
+        async with Teller(urls, shelves(), durable=not importing) as teller:
             yield Context(settings, urls, db, teller, vault)
     finally:
         await db.close()
