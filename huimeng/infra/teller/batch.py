@@ -42,7 +42,7 @@ _SAVE_EVENTS = (
 )
 
 # So much weight is decided before its appended rows are sent.
-_FLUSH_WEIGHT = 1024
+_FLUSH_WEIGHT = 512
 
 Cache = dict[tuple[str, Key], tuple[int, Any]]
 _encode = msgspec.json.encode
