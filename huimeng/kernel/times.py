@@ -23,6 +23,8 @@ def zone(name: str) -> ZoneInfo:
 def business_day(at: datetime, timezone: str, day_cut_minutes: int = 0) -> date:
     """The day that a moment counts for: a bar with a cut of 240 minutes ends its day at 04:00 local time."""
     local = at.astimezone(zone(timezone))
+    if not day_cut_minutes:
+        return local.date()
     # The cut is on the wall clock, so subtract after dropping the zone: summer time must not move it.
     return (local.replace(tzinfo=None) - timedelta(minutes=day_cut_minutes)).date()
 

@@ -168,10 +168,10 @@ def _write(
             amount,
             lot_id,
             why.ref_id,
-            why.reverses,
             after,
             why.occurred_at,
             head.open_day,
+            why.reverses,
         ),
     )
     return seq

@@ -20,6 +20,7 @@ class AccountShelf(Shelf):
     """Key (cell_id, account_id): the account with its open lots. No row locks: the head's lock covers the cell."""
 
     name = ACCOUNT
+    kept = True
 
     def load(self, keys: Sequence[Key]) -> Iterable[Statement]:
         param = (packed([{"c": cell, "a": account} for cell, account in keys]),)
@@ -62,6 +63,7 @@ class AccountShelf(Shelf):
                         "z": lot.closed,
                     }
                 )
+            account.dirty = set()
         yield (
             "insert into account (cell_id, account_id, balance, debt, next_lot) "
             "select c, a, b, d, n from json_to_recordset(%s) as k(c bigint, a bigint, b bigint, d bigint, n int) "

@@ -56,10 +56,10 @@ class Transfer(msgspec.Struct, frozen=True):
     a: int
     l: int | None  # noqa: E741  (a JSON key of one letter: 300,000 of them in an import)
     r: int
-    v: int | None
     b: int
     o: datetime
     n: date
+    v: int | None = None
 
 
 class Posted(msgspec.Struct, frozen=True):

@@ -17,21 +17,21 @@ ORDER_NO = "order_no"
 FIRST_ORDER = "first_order"
 
 
-class NewLine(msgspec.Struct, frozen=True):
-    """A row of order_line; short names are those of the JSON that is saved."""
+class NewLine(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A row of order_line; short names are those of the JSON that is saved, in which what is usual is left out."""
 
     c: int
     o: int
     n: int
-    q: str
     l: int  # noqa: E741  (a JSON key of one letter: 1.5 million of them in an import)
     p: int
-    e: int
-    g: int
-    s: str
-    t: str
-    y: str
-    k: str
+    q: str = "1"
+    s: str = ""
+    t: str = ""
+    y: str = ""
+    e: int = 0
+    g: int = 0
+    k: str = ""
 
 
 class NewOrder(msgspec.Struct, frozen=True):
@@ -149,7 +149,8 @@ def _insert_orders(orders: Sequence[NewOrder]) -> Iterable[Statement]:
     yield (
         "insert into order_line (cell_id, order_id, line_no, line_key, sku, product, category, quantity, list_fen, "
         "paid_fen, refunded_quantity, refunded_fen, points_earned, growth_earned, points_reversed, growth_reversed) "
-        "select c, o, n, k, s, t, y, q, l, p, 0, 0, e, g, 0, 0 from json_to_recordset(%s) as j(c bigint, o bigint, "
+        "select c, o, n, coalesce(k, ''), coalesce(s, ''), coalesce(t, ''), coalesce(y, ''), coalesce(q, 1), l, p, "
+        "0, 0, coalesce(e, 0), coalesce(g, 0), 0, 0 from json_to_recordset(%s) as j(c bigint, o bigint, "
         "n int, k text, s text, t text, y text, q numeric, l bigint, p bigint, e int, g int)",
         (packed([line for row in orders for line in row.lines]),),
     )

@@ -158,14 +158,14 @@ class _Taking(Command):
                 cell_id,
                 order_id,
                 number,
-                line.quantity,
                 line.list_fen,
                 line.paid_fen,
-                points[number - 1],
-                growth[number - 1],
+                line.quantity,
                 line.sku,
                 line.product,
                 line.category,
+                points[number - 1],
+                growth[number - 1],
                 line.line_key,
             )
             for number, line in enumerate(order.lines, 1)

@@ -11,6 +11,7 @@ import msgspec
 from huimeng.infra.database import tenant_setting
 from huimeng.infra.heads import Head
 from huimeng.infra.teller.command import Command, Key, Reply
+from huimeng.infra.teller.memory import Memory, Need
 from huimeng.infra.teller.rows import Event, Rows
 from huimeng.infra.teller.shelf import Shelf, Statement, packed
 from huimeng.infra.teller.wire import Found, Wire
@@ -20,12 +21,13 @@ from huimeng.kernel.ids import merchant_of
 Outcome = Reply | Exception
 
 _LOCK_HEADS = (
-    "select h.cell_id, transfer_seq, outbox_seq, entity_seq, config_version, open_day "
+    "select h.cell_id, transfer_seq, outbox_seq, entity_seq, config_version, open_day, xmin::text "
     "from cell_head h where cell_id = any(%s::bigint[]) order by cell_id for update"
 )
 _SAVE_HEADS = (
     "update cell_head h set transfer_seq = k.t, outbox_seq = k.o, entity_seq = k.e, open_day = k.d "
-    "from json_to_recordset(%s) as k(c bigint, t bigint, o bigint, e bigint, d date) where h.cell_id = k.c"
+    "from json_to_recordset(%s) as k(c bigint, t bigint, o bigint, e bigint, d date) where h.cell_id = k.c "
+    "returning h.cell_id, h.xmin::text"
 )
 _LOAD_ANSWERS = (
     "select i.cell_id, i.key, i.fingerprint, i.status, i.body "
@@ -44,27 +46,28 @@ _SAVE_EVENTS = (
 # So much weight is decided before its appended rows are sent.
 _FLUSH_WEIGHT = 512
 
-Cache = dict[tuple[str, Key], tuple[int, Any]]
 _encode = msgspec.json.encode
 
 
 class Batch:
     """Runs commands in one transaction."""
 
-    def __init__(self, wire: Wire, shelves: Mapping[str, Shelf], cache: Cache, now: datetime) -> None:
+    def __init__(self, wire: Wire, shelves: Mapping[str, Shelf], memory: Memory, now: datetime) -> None:
         self._wire = wire
         self._shelves = shelves
-        self._cache = cache
+        self._memory = memory
         self.rows = Rows(now)
+        # The transaction that wrote each head last: its row's xmin.
+        self._stamps: dict[int, str] = {}
         self._answers: dict[tuple[int, str], tuple[bytes, int, bytes]] = {}
         self._fresh: list[tuple[int, str]] = []
-        self._config: list[tuple[str, Key]] = []
+        self._remembered: list[Need] = []
 
     async def run(self, commands: Sequence[Command]) -> list[Outcome]:
         """One outcome for each command, in order; raises only when the whole transaction failed."""
         await self._open(commands)
         live = [c for c in commands if c.cell_id in self.rows.heads and not self._known(c)]
-        await self._load_config()
+        await self._load_stale()
         await self._load_more(live)
         return await self._decide_and_save(commands)
 
@@ -72,8 +75,9 @@ class Batch:
 
     async def _open(self, commands: Sequence[Command]) -> None:
         cells = sorted({c.cell_id for c in commands})
-        needs = self._grouped(need for c in commands for need in c.needs())
-        self._config = [(name, key) for name, keys in needs.items() if self._shelves[name].cached for key in keys]
+        asked = {need for c in commands for need in c.needs()}
+        self._remembered = [need for need in asked if self._shelves[need[0]].cached or need in self._memory]
+        needs = self._grouped(asked.difference(self._remembered))
         keyed = [{"c": c.cell_id, "k": c.key} for c in commands if c.key is not None]
         opening: list[Statement] = [
             ("begin", ()),
@@ -82,18 +86,19 @@ class Batch:
         ]
         if keyed:
             opening.append((_LOAD_ANSWERS, (packed(keyed),)))
-        loads = self._loads({name: keys for name, keys in needs.items() if not self._shelves[name].cached})
+        loads = self._loads(needs)
         found = await self._wire.run([*opening, *(statement for _, asked in loads for statement in asked)])
         for row in found[2]:
-            self.rows.heads[row[0]] = Head(*row)
+            self.rows.heads[row[0]] = Head(*row[:-1])
+            self._stamps[row[0]] = row[-1]
         if keyed:
             for cell_id, key, fingerprint, status, body in found[3]:
                 self._answers[cell_id, key] = (bytes(fingerprint), status, bytes(body))
         self._place(loads, found[len(opening) :])
 
-    async def _load_config(self) -> None:
-        """Configuration that changed since it was cached costs one more round trip."""
-        stale = self._grouped(need for need in self._config if not self._cached(need))
+    async def _load_stale(self) -> None:
+        """What was remembered and is no longer true costs one more round trip."""
+        stale = self._grouped(need for need in self._remembered if not self._recalled(need))
         if stale:
             await self._load(stale)
 
@@ -105,21 +110,22 @@ class Batch:
         if missing:
             await self._load(missing)
 
-    def _cached(self, need: tuple[str, Key]) -> bool:
-        """Puts a cached row on its shelf when its version is the head's."""
-        shelf, key = need
-        table = self.rows.loaded.setdefault(shelf, {})
-        if key in table:
+    def _recalled(self, need: Need) -> bool:
+        """Puts a remembered row into the batch when it is still true."""
+        name, key = need
+        table = self.rows.loaded.setdefault(name, {})
+        head = self.rows.heads.get(key[0])
+        if key in table or head is None:
             return True
-        kept, head = self._cache.get(need), self.rows.heads.get(key[0])
-        if head is None:
-            return True
-        if kept is None or kept[0] != head.config_version:
-            return False
-        table[key] = kept[1]
-        return True
+        if self._shelves[name].cached:
+            row = self._memory.config(need, head)
+        else:
+            row = self._memory.row(need, self._stamps[head.cell_id])
+        if row is not None:
+            table[key] = row
+        return row is not None
 
-    def _grouped(self, needs: Iterable[tuple[str, Key]]) -> dict[str, list[Key]]:
+    def _grouped(self, needs: Iterable[Need]) -> dict[str, list[Key]]:
         grouped: dict[str, set[Key]] = {}
         for shelf, key in needs:
             grouped.setdefault(shelf, set()).add(key)
@@ -142,7 +148,7 @@ class Batch:
             self.rows.loaded[shelf.name].update(found)
             if shelf.cached:
                 for key, row in found.items():
-                    self._cache[shelf.name, key] = (self.rows.heads[key[0]].config_version, row)
+                    self._memory.keep_config((shelf.name, key), self.rows.heads[key[0]], row)
 
     # Deciding.
 
@@ -187,8 +193,15 @@ class Batch:
             if weight >= _FLUSH_WEIGHT:
                 weight = 0
                 await self._wire.send(self._appended())
-        await self._wire.run([*self._appended(), *self._changed(), ("commit", ())])
+        results = await self._wire.run([*self._appended(), *self._changed(), *self._moved(), ("commit", ())])
+        left: dict[int, str] = dict(results[-2]) if self.rows.moved else {}
+        self._memory.keep(self._stamps, left, self._kept())
         return outcomes
+
+    def _kept(self) -> Iterable[tuple[Need, Any]]:
+        for name, table in self.rows.loaded.items():
+            if self._shelves[name].kept:
+                yield from (((name, key), row) for key, row in table.items())
 
     def _appended(self) -> Iterable[Statement]:
         rows = self.rows
@@ -208,8 +221,11 @@ class Batch:
                 yield from self._shelves[name].save(changed, [])
         if self._fresh:
             yield _SAVE_ANSWERS, (packed([self._answer_row(cell, key) for cell, key in self._fresh]),)
-        if rows.moved:
-            yield _SAVE_HEADS, (packed([_head_row(rows.heads[cell]) for cell in sorted(rows.moved)]),)
+
+    def _moved(self) -> Iterable[Statement]:
+        heads = self.rows.heads
+        if self.rows.moved:
+            yield _SAVE_HEADS, (packed([_head_row(heads[cell]) for cell in sorted(self.rows.moved)]),)
 
     def _answer_row(self, cell_id: int, key: str) -> dict[str, Any]:
         fingerprint, status, body = self._answers[cell_id, key]

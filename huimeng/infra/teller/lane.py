@@ -13,8 +13,9 @@ from psycopg import AsyncConnection, errors
 
 from huimeng.infra import metrics
 from huimeng.infra.database import CONNECTION_ERRORS, Connection, DatabaseUrls
-from huimeng.infra.teller.batch import Batch, Cache, Outcome
+from huimeng.infra.teller.batch import Batch, Outcome
 from huimeng.infra.teller.command import Command, Reply
+from huimeng.infra.teller.memory import Memory
 from huimeng.infra.teller.shelf import Shelf
 from huimeng.infra.teller.wire import Wire
 from huimeng.kernel.errors import TooBusy, Unavailable
@@ -29,6 +30,9 @@ _OPTIONS = (
 _AGAIN = (errors.SerializationFailure, errors.DeadlockDetected)
 _ATTEMPTS = 3
 _IMPORT_PAUSE_SECONDS = 0.002
+# Of a batch, as the sum of its commands' weights. Nobody waits for a big one while nobody else writes there.
+_WEIGHT = 2048
+_WEIGHT_ALONE = 16384
 
 
 class _Waiting:
@@ -52,7 +56,7 @@ class Teller:
         urls: DatabaseUrls,
         shelves: Iterable[Shelf],
         *,
-        max_weight: int = 2048,
+        max_weight: int = _WEIGHT,
         max_queue: int = 2048,
         durable: bool = True,
         clock: Callable[[], datetime] = utc_now,
@@ -61,15 +65,14 @@ class Teller:
         self._shelves = {shelf.name: shelf for shelf in shelves}
         self._max_weight = max_weight
         self._max_queue = max_queue
-        # A lane that goes on at once would take the head again before those who wait for it wake up.
-        self._pause_seconds = 0 if durable else _IMPORT_PAUSE_SECONDS
+        self._durable = durable
         self._options = _OPTIONS if durable else f"{_OPTIONS} -c synchronous_commit=off"
         self._clock = clock
         self._queue: deque[_Waiting] = deque()
         self._arrived = asyncio.Event()
         self._conn: Connection | None = None
         self._wire: Wire | None = None
-        self._cache: Cache = {}
+        self._memory = Memory(keeps=not durable)
         self._task: asyncio.Task[None] | None = None
         self._closing = False
 
@@ -113,8 +116,9 @@ class Teller:
             while self._queue:
                 batch = self._take()
                 await self._run(batch)
-                if self._pause_seconds:
-                    await asyncio.sleep(self._pause_seconds)
+                if not self._durable:
+                    # At once, it would take the head again before those who wait for it wake up.
+                    await asyncio.sleep(_IMPORT_PAUSE_SECONDS)
             if self._closing:
                 return
 
@@ -122,7 +126,8 @@ class Teller:
         batch: list[_Waiting] = []
         weight = 0
         queue = self._queue
-        while queue and (not batch or weight + queue[0].command.weight <= self._max_weight):
+        most = _WEIGHT_ALONE if self._memory.alone else self._max_weight
+        while queue and (not batch or weight + queue[0].command.weight <= most):
             waiting = queue.popleft()
             if waiting.future.cancelled():
                 continue
@@ -160,7 +165,7 @@ class Teller:
             fresh = self._wire is None
             wire = await self._connect()
             try:
-                return await Batch(wire, self._shelves, self._cache, self._clock()).run(commands)
+                return await Batch(wire, self._shelves, self._memory, self._clock()).run(commands)
             except BaseException as error:
                 # Closing the connection rolls back. Whether a commit got through may be unknown: keys and natural
                 # identities make a second run harmless.
@@ -182,6 +187,7 @@ class Teller:
         return self._wire
 
     async def _disconnect(self) -> None:
+        self._memory.forget()
         conn, self._conn, self._wire = self._conn, None, None
         if conn is not None:
             await conn.close()

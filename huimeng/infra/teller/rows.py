@@ -94,7 +94,8 @@ class Rows:
 
     def keep(self) -> None:
         head = self._head
-        if self._before != (head.transfer_seq, head.outbox_seq, head.entity_seq):
+        # Whoever writes in a cell writes its head: others know by it whether what they remember is still true.
+        if self._edits or self._additions or self._before != (head.transfer_seq, head.outbox_seq, head.entity_seq):
             self.moved.add(head.cell_id)
         for (shelf, key), row in self._edits.items():
             self.loaded.setdefault(shelf, {})[key] = row

@@ -50,6 +50,9 @@ class Shelf:
     name: str
     # A cached shelf holds configuration: its rows are kept while the cell's config_version stays the same.
     cached: bool = False
+    # A lane that imports keeps the rows of a kept shelf until somebody else writes in the cell. Its rows are written by
+    # commands only.
+    kept: bool = False
 
     def load(self, keys: Sequence[Key]) -> Iterable[Statement]:
         """Statements that read the rows of these (sorted) keys."""

@@ -28,9 +28,8 @@ from huimeng.porting.store.faults_file import FaultFile
 from huimeng.porting.store.jobs import Job, orders_since
 from huimeng.porting.store.spill import Spill
 
-# Rows that are under way at once: one batch in the Teller's hands and one waiting, so that it is never idle, and
-# a cashier's order waits for two batches at most.
-_WINDOW_WEIGHT = 8192
+# Under way at once: a big batch in the Teller's hands and the next one waiting, so that it is never idle.
+_WINDOW_WEIGHT = 40_960
 _JOB_SAVED_SECONDS = 1.0
 # Other work of this process gets its turn after so many orders.
 _BREATH_ORDERS = 16
