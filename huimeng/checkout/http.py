@@ -155,7 +155,7 @@ async def refund_order(
     data: Annotated[RefundIn, Body(examples=[Example(value={"lines": [{"line_no": 1, "quantity": "1"}]})])],
     key: Key = "",
 ) -> RefundOut:
-    principal = caller(request, "orders:write")
+    principal = caller(request, "orders:refund")
     name, fingerprint = await write_key(request)
     entity = parse_id(order_id, "order_id")
     command = refund_command(
@@ -172,7 +172,7 @@ async def refund_order(
     description="整单作废,收回其全部所得。Undoes the whole order and takes back all that it earned.",
 )
 async def void_order(request: Req, order_id: OrderId, key: Key = "") -> RefundOut:
-    principal = caller(request, "orders:write")
+    principal = caller(request, "orders:refund")
     name, fingerprint = await write_key(request)
     entity = parse_id(order_id, "order_id")
     command = RefundOrder(

@@ -37,7 +37,17 @@ class Caller(Protocol):
     def merchant_id(self) -> int: ...
     @property
     def cell_id(self) -> int: ...
+    @property
+    def actor(self) -> str: ...
     def require(self, scope: str) -> None: ...
+
+
+class Origin(msgspec.Struct, frozen=True):
+    """Where a request came from, as records keep it."""
+
+    ip: str
+    agent: str
+    request_id: str
 
 
 def caller(request: Req, scope: str) -> Any:
@@ -45,6 +55,12 @@ def caller(request: Req, scope: str) -> Any:
     principal: Caller = request.scope["principal"]  # type: ignore[typeddict-item]
     principal.require(scope)
     return principal
+
+
+def origin(request: Req) -> Origin:
+    agent = "".join(c for c in request.headers.get("user-agent", "")[:200] if c.isprintable())
+    ip = request.client.host if request.client is not None else ""
+    return Origin(ip, agent, str(request.scope.get("request_id", "")))
 
 
 def database(request: Req) -> Database:

@@ -26,12 +26,17 @@ MAX_KEPT = 10_000
 
 
 class Principal(msgspec.Struct, frozen=True):
-    """The caller of a request: one merchant's key and what it may do."""
+    """The caller of a request: a key or a person of one merchant, what it may do, and in which stores (None: all).
+
+    actor is "key:3" or "staff:7", as records name who did something.
+    """
 
     merchant_id: int
     cell_id: int
-    key_id: int
     scopes: frozenset[str]
+    actor: str
+    key_id: int | None = None
+    stores: frozenset[int] | None = None
 
     def allows(self, scope: str) -> bool:
         return scope in self.scopes or "*" in self.scopes
@@ -40,6 +45,14 @@ class Principal(msgspec.Struct, frozen=True):
         """PermissionDenied when the key lacks the scope."""
         if not self.allows(scope):
             raise PermissionDenied(scope=scope)
+
+    def sees(self, store_id: int) -> bool:
+        return self.stores is None or store_id in self.stores
+
+    def require_store(self, store_id: int) -> None:
+        """PermissionDenied when the caller works in other stores only."""
+        if not self.sees(store_id):
+            raise PermissionDenied(store=store_id)
 
 
 _Id = tuple[int, int]
@@ -76,7 +89,8 @@ class Authenticator:
         today = self._now().date()
         if key.last_used_day != today:
             await self._mark_used(key_id, key, today)
-        return Principal(parsed.merchant_id, cell_of(parsed.merchant_id), parsed.key_id, key.scopes)
+        number = parsed.key_id
+        return Principal(parsed.merchant_id, cell_of(parsed.merchant_id), key.scopes, f"key:{number}", number)
 
     async def _key(self, key_id: _Id) -> StoredKey | None:
         kept = self._kept.get(key_id)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Literal, get_args
 
@@ -31,8 +31,10 @@ Scope = Literal[
     "*",
     "members:read",
     "members:write",
+    "members:reveal",
     "orders:read",
     "orders:write",
+    "orders:refund",
     "points:read",
     "points:write",
     "rules:read",
@@ -40,8 +42,30 @@ Scope = Literal[
     "analytics:read",
     "settings:read",
     "settings:write",
+    "staff:read",
+    "staff:write",
+    "imports:read",
+    "imports:write",
+    "audit:read",
 ]
 SCOPES: frozenset[str] = frozenset(get_args(Scope))
+
+Role = Literal["owner", "cashier"]
+# What a role may do; a cashier's stores limit where.
+ROLES: Mapping[str, frozenset[str]] = {
+    "owner": frozenset({"*"}),
+    "cashier": frozenset(
+        {
+            "members:read",
+            "members:write",
+            "orders:read",
+            "orders:write",
+            "points:read",
+            "rules:read",
+            "settings:read",
+        }
+    ),
+}
 
 # Controls, lone surrogates (PostgreSQL can't store them) and what turns the direction of the text.
 _FORBIDDEN = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff\u202a-\u202e\u2066-\u2069]")

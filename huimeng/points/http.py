@@ -50,10 +50,6 @@ _ADJUSTED = ResponseSpec(
 )
 
 
-def _actor(principal: Any) -> str:
-    return f"key:{principal.key_id}"
-
-
 @get(
     "/v1/earning-rules",
     tags=["earning rules"],
@@ -87,7 +83,7 @@ async def create_rule(
     async def produce(conn: Any) -> schemas.RuleOut:
         stores = await load_stores(conn, principal.merchant_id)
         wanted = schemas.rule_input(data, stores)
-        told = await service.create_rule(conn, principal.merchant_id, wanted, actor=_actor(principal), now=utc_now())
+        told = await service.create_rule(conn, principal.merchant_id, wanted, actor=principal.actor, now=utc_now())
         return schemas.rule_out(told, stores)
 
     return await run_write(request, principal, produce, 201)
@@ -133,7 +129,7 @@ async def change_rule(
             principal.merchant_id,
             number,
             schemas.rule_input(data, stores),
-            actor=_actor(principal),
+            actor=principal.actor,
             now=utc_now(),
             expected_version=data.expected_version,
         )
@@ -156,7 +152,7 @@ async def disable_rule(request: Req, rule_id: RuleId, key: Key = "") -> Response
     number = parse_id(rule_id, "rule_id")
 
     async def produce(conn: Any) -> schemas.RuleOut:
-        told = await service.disable_rule(conn, principal.merchant_id, number, actor=_actor(principal), now=utc_now())
+        told = await service.disable_rule(conn, principal.merchant_id, number, actor=principal.actor, now=utc_now())
         return schemas.rule_out(told, await load_stores(conn, principal.merchant_id))
 
     return await run_write(request, principal, produce)
@@ -246,7 +242,7 @@ async def adjust(
         schemas.UNITS[data.unit],
         data.amount,
         reason=data.reason,
-        actor=_actor(principal),
+        actor=principal.actor,
         expires_at=data.expires_at,
         key=name,
         fingerprint=fingerprint,
