@@ -36,7 +36,7 @@ async def client(desk: Desk) -> AsyncIterator[httpx.AsyncClient]:
     app.state.till = Till(desk.db, b"secret")
 
     async def called(scope: Any, receive: Any, send: Any) -> None:
-        scope["principal"] = Principal(desk.shop.merchant_id, desk.shop.cell_id, 1, frozenset("*"))
+        scope["principal"] = Principal(desk.shop.merchant_id, desk.shop.cell_id, frozenset("*"), "key:1", 1)
         await app(scope, receive, send)
 
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app=called), base_url="http://test") as opened:

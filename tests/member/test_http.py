@@ -30,7 +30,7 @@ def key() -> dict[str, str]:
 async def client(
     db: Database, vault: Vault, teller: Teller, shop_id: int, cell: int
 ) -> AsyncIterator[httpx.AsyncClient]:
-    principal = Principal(shop_id, cell, 1, frozenset({"members:read", "members:write"}))
+    principal = Principal(shop_id, cell, frozenset({"members:read", "members:write"}), "key:1", 1)
     async with served(routes, principal, db=db, vault=vault, teller=teller) as client:
         yield client
 
@@ -159,7 +159,9 @@ async def test_a_broken_body_is_a_clear_refusal(client: httpx.AsyncClient, body:
 
 
 async def test_a_key_without_the_scope_is_refused(db: Database, vault: Vault, shop_id: int, cell: int) -> None:
-    async with served(routes, Principal(shop_id, cell, 1, frozenset({"members:read"})), db=db, vault=vault) as client:
+    async with served(
+        routes, Principal(shop_id, cell, frozenset({"members:read"}), "key:1", 1), db=db, vault=vault
+    ) as client:
         answer = await client.post("/v1/members", json={"identities": [PHONE]}, headers=key())
     assert (answer.status_code, answer.json()["scope"]) == (403, "members:write")
 

@@ -54,7 +54,11 @@ async def revoke(db: Database, shop: Merchant, key_id: int) -> ApiKey:
 async def test_a_token_says_who_calls_and_what_it_may_do(db: Database, shop: Merchant) -> None:
     key, token = await new_key(db, shop)
     assert await authenticate(db, token) == Principal(
-        shop.merchant_id, cell_of(shop.merchant_id), key.key_id, frozenset({"orders:write", "members:read"})
+        shop.merchant_id,
+        cell_of(shop.merchant_id),
+        frozenset({"orders:write", "members:read"}),
+        f"key:{key.key_id}",
+        key.key_id,
     )
 
 
@@ -162,12 +166,12 @@ async def test_memory_of_unknown_keys_is_bounded(
 
 
 async def test_a_scope_is_required_by_name_and_the_star_has_them_all() -> None:
-    reader = Principal(1, 1024, 1, frozenset({"members:read"}))
+    reader = Principal(1, 1024, frozenset({"members:read"}), "key:1", 1)
     reader.require("members:read")
     with pytest.raises(PermissionDenied) as caught:
         reader.require("members:write")
     assert caught.value.fields == {"scope": "members:write"}
-    Principal(1, 1024, 1, frozenset({"*"})).require("members:write")
+    Principal(1, 1024, frozenset({"*"}), "key:1", 1).require("members:write")
 
 
 @pytest.mark.parametrize(

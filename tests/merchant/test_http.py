@@ -27,7 +27,11 @@ def key() -> dict[str, str]:
 @pytest.fixture
 async def client(db: Database, vault: Vault, shop: Merchant) -> AsyncIterator[httpx.AsyncClient]:
     principal = Principal(
-        shop.merchant_id, cell_of(shop.merchant_id), 1, frozenset({"settings:read", "settings:write", "orders:write"})
+        shop.merchant_id,
+        cell_of(shop.merchant_id),
+        frozenset({"settings:read", "settings:write", "orders:write"}),
+        "key:1",
+        1,
     )
     async with served(routes, principal, db=db, vault=vault) as client:
         yield client

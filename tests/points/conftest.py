@@ -57,7 +57,7 @@ async def client(db: Database, teller: Teller, shop: Shop) -> AsyncIterator[http
     app.state.teller = teller
 
     async def called(scope, receive, send):  # type: ignore[no-untyped-def]
-        scope["principal"] = Principal(shop.merchant_id, shop.cell_id, 1, frozenset("*"))
+        scope["principal"] = Principal(shop.merchant_id, shop.cell_id, frozenset("*"), "key:1", 1)
         await app(scope, receive, send)
 
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app=called), base_url="http://test") as opened:
