@@ -13,11 +13,11 @@ from pathlib import Path
 
 from rich.console import Console
 
-from bench import importing, ledger, limits, orders, report
+from bench import growth, importing, ledger, limits, orders, overload, report
 from bench.measure import Figure, NotRight, Options
 from bench.place import Place, database
 
-PARTS = ("limits", "ledger", "hot", "http", "import")
+PARTS = ("limits", "ledger", "hot", "http", "overload", "growth", "import")
 SHOWN = {
     "postgresql": "server_version",
     "fsync": "fsync",
@@ -89,6 +89,12 @@ async def _on_one_server(place: Place, options: Options, parts: tuple[str, ...])
     if "http" in parts:
         with _told("http"):
             figures += await orders.measured(place, options)
+    if "overload" in parts:
+        with _told("overload"):
+            figures += await overload.measured(place, options)
+    if "growth" in parts:
+        with _told("growth"):
+            figures += await growth.measured(place, options)
     return figures
 
 

@@ -32,7 +32,8 @@ class Client(msgspec.Struct):
 class Plan(msgspec.Struct):
     """rate 0: closed loop; else requests a second, sent when they are due, measured from then.
 
-    `first` is the number of the first order: plans that follow each other don't repeat numbers.
+    `first` is the number of the first order: plans that follow each other don't repeat numbers. impatient: 429 is an
+    answer like another, and who finds no free connection goes away.
     """
 
     port: int
@@ -41,10 +42,12 @@ class Plan(msgspec.Struct):
     first: int
     rate: float = 0.0
     warm_up: float = 0.0
+    impatient: bool = False
 
 
 class Result(msgspec.Struct):
-    """Latencies in seconds, sorted; cpu_us is the generator's own processor time for a request."""
+    """Latencies in seconds, sorted, of orders taken and of those refused; `away` found no connection; cpu_us is the
+    generator's own processor time for a request."""
 
     answers: int
     seconds: float
@@ -52,6 +55,8 @@ class Result(msgspec.Struct):
     cpu_us: float
     sent: int
     failures: list[str]
+    refused: list[float] = []
+    away: int = 0
 
 
 ORDERED_AT = "2026-03-10T11:30:00+08:00"
@@ -136,6 +141,8 @@ class Load:
         self._number = plan.first
         self._latencies: list[float] = []
         self._failures: list[str] = []
+        self._refused: list[float] = []
+        self._away = 0
         self._poll = select.epoll()
         self._by_fd: dict[int, Connection] = {}
         for client in plan.clients:
@@ -155,7 +162,16 @@ class Load:
         elapsed = time.perf_counter() - begun
         sent = self._number - first
         used = (time.process_time() - cpu) / max(sent, 1) * 1e6
-        return Result(len(self._latencies), elapsed, sorted(self._latencies), used, sent, self._failures[:3])
+        return Result(
+            len(self._latencies),
+            elapsed,
+            sorted(self._latencies),
+            used,
+            sent,
+            self._failures[:3],
+            sorted(self._refused),
+            self._away,
+        )
 
     def _closed(self, seconds: float) -> None:
         """Each connection sends its next order when the last one was answered."""
@@ -187,6 +203,10 @@ class Load:
             while due <= now and due < end and free:
                 self._next(free.popleft(), due)
                 due += step
+            if self._plan.impatient:
+                while due <= now and due < end:
+                    self._away += 1
+                    due += step
             if now > end + _PATIENCE_SECONDS:
                 raise TimeoutError("the server does not answer")
             waits = max(0.0, due - now) if due < end and free else 0.05
@@ -203,6 +223,9 @@ class Load:
         answer = connection.receive()
         if answer is None:
             return False
+        if answer[9:12] == b"429" and self._plan.impatient:
+            self._refused.append(now - connection.due)
+            return True
         if answer[9:12] != b"201":
             self._failures.append(answer[-400:].decode(errors="replace"))
         self._latencies.append(now - connection.due)

@@ -1,0 +1,121 @@
+"""More orders than the server can take: how many it still takes, how fast it refuses the rest, how soon it is well."""
+
+from __future__ import annotations
+
+import itertools
+
+from bench.load import Client, Plan, Result
+from bench.measure import Figure, NotRight, Options, quantile
+from bench.orders import load
+from bench.place import Place, Shop, make_shops, opened
+from bench.same_rows import verified
+from bench.serve import server
+
+CONNECTIONS = 64
+# Of impatient customers: enough for every refusal on its way.
+CROWD = 512
+MEMBERS = 40
+SECONDS = 4.0
+TIMES = (2, 5)
+WELL_MS = 100.0
+_first = itertools.count(50_000_000, 1_000_000)
+
+
+async def measured(place: Place, options: Options) -> list[Figure]:
+    async with opened(place) as context:
+        shops = await make_shops(context, "overload", options.count(CONNECTIONS, 4), options.count(MEMBERS, 4))
+        with server("ours", place.folder) as port:
+            round_ = _Round(port, shops, options)
+            await round_.closed(1.5)
+            place.admin("vacuum analyze")
+            rounds = []
+            for _ in range(options.rounds):
+                rounds.append(await round_.run())
+                await verified(context.db, [shop.merchant_id for shop in shops])
+                place.admin("checkpoint")
+    return _figures(rounds)
+
+
+class _Round:
+    def __init__(self, port: int, shops: list[Shop], options: Options) -> None:
+        self._port = port
+        self._clients = [Client(shop.token, shop.members) for shop in shops]
+        self._options = options
+
+    async def closed(self, seconds: float) -> float:
+        """Orders a second that all connections together get through."""
+        plan = Plan(self._port, self._clients, self._options.seconds(seconds), next(_first))
+        result = await self._load(plan)
+        return result.answers / result.seconds
+
+    async def run(self) -> dict[str, float]:
+        found: dict[str, float] = {}
+        capacity = found["capacity"] = await self.closed(SECONDS)
+        steady = await self._open(capacity * 0.7, SECONDS)
+        found["p99_at_70"] = quantile(steady.latencies, 0.99) * 1000
+        crowd = self._options.count(CROWD, 16) // len(self._clients)
+        for times in TIMES:
+            result = await self._open(capacity * times, SECONDS, crowd)
+            found[f"goodput_{times}"] = result.answers / result.seconds / capacity
+            found[f"refusal_p99_{times}"] = quantile(result.refused, 0.99) * 1000
+            found[f"taken_p99_{times}"] = quantile(result.latencies, 0.99) * 1000
+            found[f"away_{times}"] = result.away / (result.sent + result.away)
+        found["recovery"] = await self._recovery(capacity * 0.5)
+        return found
+
+    async def _recovery(self, rate: float) -> float:
+        """Seconds until a second of ordinary trade is like any other: nobody refused, nobody kept waiting."""
+        for second in range(10):
+            result = await self._open(rate, 1.0, 1)
+            if not result.refused and quantile(result.latencies, 0.99) * 1000 <= WELL_MS:
+                return float(second)
+        return float("inf")
+
+    async def _open(self, rate: float, seconds: float, crowd: int = 0) -> Result:
+        plan = Plan(
+            self._port,
+            self._clients * max(1, crowd),
+            self._options.seconds(seconds),
+            next(_first),
+            rate=rate,
+            impatient=crowd > 0,
+        )
+        return await self._load(plan)
+
+    async def _load(self, plan: Plan) -> Result:
+        result = await load(plan)
+        if result.failures:
+            raise NotRight(f"an order was neither taken nor refused: {result.failures[0]}")
+        return result
+
+
+def _figures(rounds: list[dict[str, float]]) -> list[Figure]:
+    def middle(name: str, values: list[float], unit: str, sense: str = "", target: float | None = None) -> Figure:
+        ordered = sorted(values)
+        return Figure(
+            name,
+            ordered[len(ordered) // 2],
+            unit,
+            ordered[0],
+            ordered[-1],
+            sense or None,  # type: ignore[arg-type]
+            target,
+        )
+
+    worst = [min(found[f"goodput_{times}"] for times in TIMES) for found in rounds]
+    slowest = [max(found[f"refusal_p99_{times}"] for times in TIMES) for found in rounds]
+    figures = [
+        middle("overload_goodput", worst, "of capacity", ">=", 0.8),
+        middle("overload_429_p99_ms", slowest, "ms", "<=", 50),
+        middle("overload_recovery_seconds", [found["recovery"] for found in rounds], "s", "<=", 5),
+        middle("http_p99_ms_at_70", [found["p99_at_70"] for found in rounds], "ms", "<=", 100),
+        middle("overload_capacity", [found["capacity"] for found in rounds], "/s"),
+    ]
+    for times in TIMES:
+        figures += [
+            middle(f"overload_goodput_{times}x", [found[f"goodput_{times}"] for found in rounds], "of capacity"),
+            middle(f"overload_429_p99_ms_{times}x", [found[f"refusal_p99_{times}"] for found in rounds], "ms"),
+            middle(f"overload_taken_p99_ms_{times}x", [found[f"taken_p99_{times}"] for found in rounds], "ms"),
+            middle(f"overload_away_{times}x", [found[f"away_{times}"] for found in rounds], "of arrivals"),
+        ]
+    return figures
