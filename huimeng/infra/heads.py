@@ -20,10 +20,11 @@ class Head(msgspec.Struct):
     entity_seq: int
     config_version: int
     open_day: date | None
+    audit_seq: int = 0
 
 
 LOCK_HEADS = (
-    "select cell_id, transfer_seq, outbox_seq, entity_seq, config_version, open_day from cell_head "
+    "select cell_id, transfer_seq, outbox_seq, entity_seq, config_version, open_day, audit_seq from cell_head "
     "where cell_id = any(%s) order by cell_id for update"
 )
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import msgspec
 
+from huimeng.infra.audit.recording import SAVE_ENTRIES, entry_rows
 from huimeng.infra.database import tenant_setting
 from huimeng.infra.heads import Head
 from huimeng.infra.teller.command import Command, Key, Reply
@@ -21,12 +22,13 @@ from huimeng.kernel.ids import merchant_of
 Outcome = Reply | Exception
 
 _LOCK_HEADS = (
-    "select h.cell_id, transfer_seq, outbox_seq, entity_seq, config_version, open_day, xmin::text "
+    "select h.cell_id, transfer_seq, outbox_seq, entity_seq, config_version, open_day, audit_seq, xmin::text "
     "from cell_head h where cell_id = any(%s::bigint[]) order by cell_id for update"
 )
 _SAVE_HEADS = (
-    "update cell_head h set transfer_seq = k.t, outbox_seq = k.o, entity_seq = k.e, open_day = k.d "
-    "from json_to_recordset(%s) as k(c bigint, t bigint, o bigint, e bigint, d date) where h.cell_id = k.c "
+    "update cell_head h set transfer_seq = k.t, outbox_seq = k.o, entity_seq = k.e, open_day = k.d, "
+    "audit_seq = k.a from json_to_recordset(%s) as k(c bigint, t bigint, o bigint, e bigint, d date, a bigint) "
+    "where h.cell_id = k.c "
     "returning h.cell_id, h.xmin::text"
 )
 _LOAD_ANSWERS = (
@@ -212,6 +214,9 @@ class Batch:
         events, rows.events = rows.events, []
         if events:
             yield _SAVE_EVENTS, (packed([_event_row(event) for event in events]),)
+        entries, rows.entries = rows.entries, []
+        if entries:
+            yield SAVE_ENTRIES, (packed(entry_rows(entries)),)
 
     def _changed(self) -> Iterable[Statement]:
         rows = self.rows
@@ -250,4 +255,5 @@ def _head_row(head: Head) -> dict[str, Any]:
         "o": head.outbox_seq,
         "e": head.entity_seq,
         "d": head.open_day,
+        "a": head.audit_seq,
     }

@@ -8,6 +8,8 @@ from typing import Any
 
 import msgspec
 
+from huimeng.infra.audit import Action, By, Entry, Object
+from huimeng.infra.audit.entries import Values, make_entry
 from huimeng.infra.heads import Head
 from huimeng.infra.teller.command import Key
 from huimeng.kernel.ids import entity_id
@@ -34,12 +36,14 @@ class Rows:
         self.changed: dict[str, set[Key]] = {}
         self.added: dict[str, list[Any]] = {}
         self.events: list[Event] = []
+        self.entries: list[Entry] = []
         self.moved: set[int] = set()
         self._edits: dict[tuple[str, Key], Any] = {}
         self._additions: list[tuple[str, Any]] = []
         self._emitted: list[Event] = []
+        self._recorded: list[Entry] = []
         self._head: Head
-        self._before: tuple[int, int, int]
+        self._before: tuple[int, int, int, int]
 
     # What a command's decide() uses.
 
@@ -72,6 +76,15 @@ class Rows:
         head.outbox_seq += 1
         self._emitted.append(Event(head.cell_id, head.outbox_seq, kind, ref_id, self.now, payload))
 
+    def audit(
+        self, by: By, action: Action, what: Object, *, before: Values | None = None, after: Values | None = None
+    ) -> None:
+        """An entry of the audit log; personal data masked. by: who acted when the command was made."""
+        head = self._head
+        head.audit_seq += 1
+        entry = make_entry(head.cell_id, head.audit_seq, self.now, by, action, what, before, after)
+        self._recorded.append(entry)
+
     def take_id(self) -> int:
         head = self._head
         head.entity_seq += 1
@@ -90,12 +103,13 @@ class Rows:
 
     def begin(self, cell_id: int) -> None:
         head = self._head = self.heads[cell_id]
-        self._before = (head.transfer_seq, head.outbox_seq, head.entity_seq)
+        self._before = (head.transfer_seq, head.outbox_seq, head.entity_seq, head.audit_seq)
 
     def keep(self) -> None:
         head = self._head
         # Whoever writes in a cell writes its head: others know by it whether what they remember is still true.
-        if self._edits or self._additions or self._before != (head.transfer_seq, head.outbox_seq, head.entity_seq):
+        numbers = (head.transfer_seq, head.outbox_seq, head.entity_seq, head.audit_seq)
+        if self._edits or self._additions or self._before != numbers:
             self.moved.add(head.cell_id)
         for (shelf, key), row in self._edits.items():
             self.loaded.setdefault(shelf, {})[key] = row
@@ -103,14 +117,16 @@ class Rows:
         for shelf, row in self._additions:
             self.added.setdefault(shelf, []).append(row)
         self.events += self._emitted
+        self.entries += self._recorded
         self._clear()
 
     def discard(self) -> None:
         head = self._head
-        head.transfer_seq, head.outbox_seq, head.entity_seq = self._before
+        head.transfer_seq, head.outbox_seq, head.entity_seq, head.audit_seq = self._before
         self._clear()
 
     def _clear(self) -> None:
         self._edits = {}
         self._additions = []
         self._emitted = []
+        self._recorded = []

@@ -1,0 +1,86 @@
+"""An import is recorded as one thing, with who handed it in; so is the download of its bad rows."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+
+import huimeng.porting.http
+from huimeng.entry.context import Context
+from huimeng.infra.audit import SYSTEM, Entry, act_as, at_terminal, reading
+from huimeng.infra.audit.verifying import verify
+from huimeng.merchant.authentication import Principal
+from huimeng.porting.jobs import Importer
+from huimeng.porting.service import ImportOptions, import_members
+from huimeng.porting.store.uploads import Uploads
+from tests.conftest import Shop
+from tests.desk import new_key
+from tests.merchant.doors import served
+
+MEMBERS = "手机号,姓名\n13800001234,张小明\n13800001235,李四\nnot-a-phone,王五\n".encode()
+
+
+async def entries(context: Context, shop: Shop) -> list[Entry]:
+    """Oldest first, without those of the new merchant."""
+    async with context.db.reader(shop.merchant_id) as conn:
+        found = await reading.entries(conn, shop.cell_id, reading.Filter(), reading.NEWEST, 100)
+    return found[::-1][2:]
+
+
+async def test_at_the_terminal(context: Context, shop: Shop, tmp_path: Path) -> None:
+    path = tmp_path / "members.csv"
+    path.write_bytes(MEMBERS)
+    act_as(at_terminal())
+    await import_members(context, shop.merchant_id, path, ImportOptions(dry_run=True))
+    assert await entries(context, shop) == []
+    await import_members(context, shop.merchant_id, path, ImportOptions())
+    started, finished = await entries(context, shop)
+    assert (started.action, finished.action) == ("import.started", "import.finished")
+    assert started.object_id == finished.object_id
+    assert {each.actor for each in (started, finished)} == {"cli"}
+    assert started.after is not None and started.after["file_name"] == "members.csv"
+    assert finished.after is not None and finished.after["counts"]["created"] == 2
+    assert "1380000" not in str(await entries(context, shop))
+    assert await verify(context.db, shop.merchant_id) == []
+
+
+async def test_over_http_it_is_its_callers_and_so_are_its_bad_rows(
+    context: Context, shop: Shop, tmp_path: Path
+) -> None:
+    @asynccontextmanager
+    async def opened() -> AsyncIterator[Context]:
+        yield context
+
+    act_as(SYSTEM)
+    uploads = Uploads(tmp_path)
+    importer = Importer(context.db, uploads, opened)
+    principal = Principal(shop.merchant_id, shop.cell_id, frozenset("*"), "key:3", 3)
+    async with served(huimeng.porting.http.routes, principal, db=context.db, uploads=uploads) as client:
+        headers = {"Idempotency-Key": new_key("import"), "Content-Type": "text/csv"}
+        params = {"kind": "members", "file_name": "m.csv"}
+        made = await client.post("/v1/imports", content=MEMBERS, headers=headers, params=params)
+        assert made.status_code == 202, made.text
+        act_as(SYSTEM)
+        await importer.run_waiting()
+        bad = await client.get(f"/v1/imports/{made.json()['import_id']}/errors")
+        assert "not_valid" in bad.text
+    found = await entries(context, shop)
+    assert [(each.action, each.actor) for each in found] == [
+        ("import.queued", "key:3"),
+        ("import.started", "key:3"),
+        ("import.finished", "key:3"),
+        ("export.import_result", "key:3"),
+    ]
+    assert found[0].object_id == found[3].object_id == made.json()["import_id"]
+
+
+@pytest.mark.parametrize("error", [KeyError("no such user"), OSError("no name")])
+def test_a_terminal_without_a_user(monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:
+    def unknown() -> str:
+        raise error
+
+    monkeypatch.setattr("huimeng.infra.audit.who.getpass.getuser", unknown)
+    assert (at_terminal().actor, at_terminal().name) == ("cli", "")
