@@ -8,6 +8,7 @@ import os
 import shutil
 import signal
 import socket
+import ssl
 import subprocess
 import sys
 import threading
@@ -18,13 +19,16 @@ from contextlib import contextmanager
 
 from rich.console import Console
 
+from huimeng.entry.binding import check_binding
 from huimeng.entry.context import connected
+from huimeng.entry.first_owner import owners_of_the_new
 from huimeng.entry.migrate import upgrade
-from huimeng.infra.database import DatabaseUrls
+from huimeng.infra.database import Database, DatabaseUrls
 from huimeng.infra.embedded import opened
 from huimeng.infra.logs import configure_logging
 from huimeng.infra.settings import Settings
 from huimeng.kernel.errors import BusinessError
+from huimeng.merchant.service import open_vault
 
 
 class AlreadyServing(BusinessError):
@@ -45,6 +49,7 @@ def run(settings: Settings, console: Console, *, demo: bool = False) -> None:
     demo: the public demo data is imported first, unless it is there already.
     """
     configure_logging()
+    check_binding(settings)
     os.environ.setdefault("HUIMENG_DATA", str(settings.data_dir))
     with _only_one(settings):
         _check_port(settings)
@@ -52,6 +57,7 @@ def run(settings: Settings, console: Console, *, demo: bool = False) -> None:
             upgrade(urls.owner)
             if demo:
                 asyncio.run(_load_demo(settings, urls, console))
+            asyncio.run(_welcome(settings, urls, console))
             _serve(settings, console)
     console.print("会盟已停止,数据已保存。 Huimeng has stopped; everything is saved.")
 
@@ -66,11 +72,23 @@ async def _load_demo(settings: Settings, urls: DatabaseUrls, console: Console) -
         await show_demo(context, console)
 
 
+async def _welcome(settings: Settings, urls: DatabaseUrls, console: Console) -> None:
+    db = await Database.open(urls)
+    try:
+        vault = await open_vault(db, settings.data_dir, settings.master_key)
+        await owners_of_the_new(db, vault, console)
+    finally:
+        await db.close()
+
+
 def _serve(settings: Settings, console: Console) -> None:
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())
     environment = {**os.environ, "PROMETHEUS_MULTIPROC_DIR": _metrics_folder(settings)}
+    if sys.stderr.isatty():
+        # Somebody sits there: a line for each request would drown what is meant for a person.
+        environment.setdefault("HUIMENG_LOG_LEVEL", "warning")
     children = [_Child(module, environment) for module in ("huimeng.entry.serve", "huimeng.entry.worker")]
     threading.Thread(target=_announce, args=(settings, console), daemon=True).start()
     try:
@@ -87,10 +105,13 @@ def _serve(settings: Settings, console: Console) -> None:
 def _announce(settings: Settings, console: Console) -> None:
     """Tells the address once it answers, not before."""
     host = f"[{settings.host}]" if ":" in settings.host else settings.host
-    address = f"http://{host}:{settings.port}"
+    address = f"http{'s' if settings.tls_cert else ''}://{host}:{settings.port}"
+    # Ourselves, at an address that our certificate need not name.
+    trusting = ssl.create_default_context()
+    trusting.check_hostname, trusting.verify_mode = False, ssl.CERT_NONE
     for _ in range(600):
         try:
-            with urllib.request.urlopen(f"{address}/readyz", timeout=5):
+            with urllib.request.urlopen(f"{address}/readyz", timeout=5, context=trusting):
                 break
         except OSError:
             time.sleep(0.1)

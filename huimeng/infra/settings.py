@@ -26,6 +26,14 @@ class Settings(msgspec.Struct, frozen=True):
     runtime_url: str | None = None
     reader_url: str | None = None
     master_key: str | None = None
+    tls_cert: Path | None = None
+    tls_key: Path | None = None
+    behind_proxy: bool = False
+
+    @property
+    def secure(self) -> bool:
+        """Whether browsers talk TLS: to us, or to the declared proxy in front."""
+        return self.tls_cert is not None or self.behind_proxy
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str] | None = None) -> Self:
@@ -35,6 +43,9 @@ class Settings(msgspec.Struct, frozen=True):
         for name in ("HUIMENG_RUNTIME_URL", "HUIMENG_READER_URL"):
             if name in env and database_url is None:
                 raise InvalidInput(name, "needs DATABASE_URL beside it", "须同时设置 DATABASE_URL")
+        tls_cert, tls_key = _file(env, "HUIMENG_TLS_CERT"), _file(env, "HUIMENG_TLS_KEY")
+        for name, other in (("HUIMENG_TLS_CERT", "HUIMENG_TLS_KEY"), ("HUIMENG_TLS_KEY", "HUIMENG_TLS_CERT")):
+            _demand(name, name not in env or other in env, f"needs {other} beside it", f"须同时设置 {other}")
         return cls(
             data_dir=Path(env.get("HUIMENG_DATA", "data")).expanduser().absolute(),
             host=_host(env),
@@ -44,6 +55,9 @@ class Settings(msgspec.Struct, frozen=True):
             runtime_url=_url(env, "HUIMENG_RUNTIME_URL"),
             reader_url=_url(env, "HUIMENG_READER_URL"),
             master_key=env.get("HUIMENG_MASTER_KEY"),
+            tls_cert=tls_cert,
+            tls_key=tls_key,
+            behind_proxy=_switch(env, "HUIMENG_BEHIND_PROXY"),
         )
 
 
@@ -66,6 +80,16 @@ def _url(env: Mapping[str, str], name: str) -> str | None:
     valid = url is None or url.startswith(("postgresql://", "postgres://"))
     _demand(name, valid, "it must begin with postgresql://", "须以 postgresql:// 开头")
     return url
+
+
+def _file(env: Mapping[str, str], name: str) -> Path | None:
+    return Path(env[name]).expanduser().absolute() if name in env else None
+
+
+def _switch(env: Mapping[str, str], name: str) -> bool:
+    text = env.get(name, "0")
+    _demand(name, text in ("0", "1"), "1 for yes or 0 for no", "1 表示是,0 表示否")
+    return text == "1"
 
 
 def _demand(name: str, valid: bool, wanted: str, wanted_zh: str) -> None:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from sqlalchemy import (
     BigInteger,
+    Boolean,
     CheckConstraint,
     Column,
     Date,
     DateTime,
     Identity,
+    Index,
     Integer,
     LargeBinary,
     PrimaryKeyConstraint,
@@ -97,5 +99,44 @@ api_key = tenant_table(
     Column("expires_at", DateTime(timezone=True)),
     Column("revoked_at", DateTime(timezone=True)),
     Column("last_used_day", Date, comment="UTC"),
+    Column("rate_limit", Integer, comment="requests a second; 0: no limit"),
     PrimaryKeyConstraint("merchant_id", "key_id"),
+)
+
+staff = tenant_table(
+    "staff",
+    Column("merchant_id", BigInteger, nullable=False),
+    Column("staff_id", Integer, nullable=False, autoincrement=False),
+    Column("login", Text, nullable=False),
+    Column("name", Text, nullable=False),
+    Column("role", Text, nullable=False),
+    Column("stores", ARRAY(Integer), comment="null: all"),
+    Column("phone_index", LargeBinary, comment="blind index: the phone logs in too, and nobody reads it back"),
+    Column("phone_masked", Text),
+    Column("active", Boolean, nullable=False),
+    Column("password_hash", Text, nullable=False, comment="argon2id"),
+    Column("password_set_at", DateTime(timezone=True), nullable=False),
+    Column("must_change_password", Boolean, nullable=False, comment="the password is a one-time one"),
+    Column("failed_logins", SmallInteger, nullable=False, server_default="0"),
+    Column("locked_until", DateTime(timezone=True)),
+    Column("last_login_at", DateTime(timezone=True)),
+    Column("created_at", DateTime(timezone=True), nullable=False),
+    PrimaryKeyConstraint("merchant_id", "staff_id"),
+    UniqueConstraint("merchant_id", "login"),
+    UniqueConstraint("merchant_id", "phone_index"),
+)
+
+staff_session = tenant_table(
+    "staff_session",
+    Column("merchant_id", BigInteger, nullable=False),
+    Column("session_id", BigInteger, nullable=False, autoincrement=False, comment="random"),
+    Column("staff_id", Integer, nullable=False),
+    Column("secret_hash", LargeBinary, nullable=False, comment="SHA-256; the secret is 256 random bits"),
+    Column("created_at", DateTime(timezone=True), nullable=False),
+    Column("seen_at", DateTime(timezone=True), nullable=False, comment="to the minute"),
+    Column("ended_at", DateTime(timezone=True)),
+    Column("ip", Text, nullable=False),
+    Column("agent", Text, nullable=False),
+    PrimaryKeyConstraint("merchant_id", "session_id"),
+    Index("staff_session_staff_idx", "merchant_id", "staff_id", "created_at"),
 )

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from datetime import date, datetime
+from typing import Annotated
 
 import msgspec
 
-from huimeng.merchant.rules import Industry, LegalForm, Scope
+from huimeng.merchant.rules import Industry, LegalForm, Role, Scope
+
+RateLimit = Annotated[int, msgspec.Meta(ge=0, le=100_000)]
 
 
 class Merchant(msgspec.Struct, frozen=True, kw_only=True):
@@ -30,6 +33,22 @@ class MerchantInput(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     timezone: str = "Asia/Shanghai"
     currency: str = "CNY"
     day_cut_minutes: int = 0
+
+
+class MerchantPatch(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What is not given stays. Code and currency never change; time zone and day cut are for stores made later."""
+
+    name: str | msgspec.UnsetType = msgspec.UNSET
+    industry: Industry | msgspec.UnsetType = msgspec.UNSET
+    legal_form: LegalForm | msgspec.UnsetType = msgspec.UNSET
+    timezone: str | msgspec.UnsetType = msgspec.UNSET
+    day_cut_minutes: int | msgspec.UnsetType = msgspec.UNSET
+
+
+class RegionPatch(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A region's code is what stores and rules name, so it stays."""
+
+    name: str
 
 
 class Region(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -89,12 +108,23 @@ class ApiKey(msgspec.Struct, frozen=True, kw_only=True):
     expires_at: datetime | None
     revoked_at: datetime | None
     last_used_day: date | None
+    rate_limit: RateLimit | None
 
 
 class ApiKeyInput(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """rate_limit: requests a second, null the usual 50, 0 without limit."""
+
     name: str
     scopes: list[Scope]
     expires_at: datetime | None = None
+    rate_limit: RateLimit | None = None
+
+
+class ApiKeyPatch(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What is not given stays; scopes and end of a key never change: make another one."""
+
+    name: str | msgspec.UnsetType = msgspec.UNSET
+    rate_limit: RateLimit | msgspec.UnsetType | None = msgspec.UNSET
 
 
 class StoredKey(msgspec.Struct, frozen=True):
@@ -106,3 +136,81 @@ class StoredKey(msgspec.Struct, frozen=True):
     revoked_at: datetime | None
     last_used_day: date | None
     merchant_active: bool
+    name: str = ""
+    rate_limit: int | None = None
+
+
+class Staff(msgspec.Struct, frozen=True, kw_only=True):
+    """A person who logs in; stores None: all. The password's hash is not part of it."""
+
+    staff_id: int
+    login: str
+    name: str
+    role: Role
+    stores: list[int] | None
+    phone: str | None
+    active: bool
+    must_change_password: bool
+    locked_until: datetime | None
+    last_login_at: datetime | None
+    created_at: datetime
+
+
+class StaffInput(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    login: str
+    name: str
+    role: Role
+    stores: list[int] | None = None
+    phone: str | None = None
+
+
+class StaffPatch(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What is not given stays; null clears the phone and lifts the limit to stores."""
+
+    name: str | msgspec.UnsetType = msgspec.UNSET
+    role: Role | msgspec.UnsetType = msgspec.UNSET
+    stores: list[int] | msgspec.UnsetType | None = msgspec.UNSET
+    phone: str | msgspec.UnsetType | None = msgspec.UNSET
+    active: bool | msgspec.UnsetType = msgspec.UNSET
+
+
+class StoredPassword(msgspec.Struct, frozen=True):
+    """What is needed to check a log-in, read while the attempt is counted."""
+
+    staff_id: int
+    login: str
+    name: str
+    password_hash: str
+    password_set_at: datetime
+    must_change_password: bool
+    active: bool
+    failed_logins: int
+    locked_until: datetime | None
+
+
+class StoredSession(msgspec.Struct, frozen=True):
+    """What is needed to check a cookie."""
+
+    staff_id: int
+    name: str
+    secret_hash: bytes
+    created_at: datetime
+    seen_at: datetime
+    ended_at: datetime | None
+    role: Role
+    stores: frozenset[int] | None
+    staff_active: bool
+    must_change_password: bool
+    merchant_active: bool
+
+
+class Session(msgspec.Struct, frozen=True, kw_only=True):
+    """A log-in as its owner and the merchant see it."""
+
+    session_id: str
+    created_at: datetime
+    seen_at: datetime
+    expires_at: datetime
+    ip: str
+    agent: str
+    current: bool = False

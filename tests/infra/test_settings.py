@@ -27,9 +27,13 @@ def test_all_are_read() -> None:
             "HUIMENG_READER_URL": "",
             "HUIMENG_WORKERS": "8",
             "HUIMENG_MASTER_KEY": "k",
+            "HUIMENG_TLS_CERT": "/etc/tls/cert.pem",
+            "HUIMENG_TLS_KEY": "/etc/tls/key.pem",
+            "HUIMENG_BEHIND_PROXY": "1",
         }
     )
-    assert found == Settings(Path("/srv/huimeng"), "::", 9000, 8, url, url, None, "k")
+    tls = Path("/etc/tls/cert.pem"), Path("/etc/tls/key.pem")
+    assert found == Settings(Path("/srv/huimeng"), "::", 9000, 8, url, url, None, "k", *tls, True)
 
 
 @pytest.mark.parametrize(
@@ -45,6 +49,9 @@ def test_all_are_read() -> None:
         ("HOST", "a b"),
         ("DATABASE_URL", "mysql://secret@host/db"),
         ("HUIMENG_RUNTIME_URL", "postgresql://without/owner"),
+        ("HUIMENG_TLS_CERT", "cert.pem"),
+        ("HUIMENG_TLS_KEY", "key.pem"),
+        ("HUIMENG_BEHIND_PROXY", "yes"),
     ],
 )
 def test_bad_values_are_named_and_secrets_are_not(name: str, value: str) -> None:

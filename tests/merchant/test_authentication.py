@@ -10,8 +10,8 @@ import pytest
 from huimeng.infra.database import Database
 from huimeng.kernel.errors import InvalidInput, PermissionDenied, Unauthorized
 from huimeng.kernel.ids import cell_of
-from huimeng.merchant import authentication, service, store
-from huimeng.merchant.authentication import Authenticator, Principal, authenticate
+from huimeng.merchant import service, store
+from huimeng.merchant.authentication import Authenticator, Principal, authenticate, memory
 from huimeng.merchant.errors import ApiKeyNotFound
 from huimeng.merchant.values import ApiKey, ApiKeyInput, Merchant
 
@@ -59,6 +59,7 @@ async def test_a_token_says_who_calls_and_what_it_may_do(db: Database, shop: Mer
         frozenset({"orders:write", "members:read"}),
         f"key:{key.key_id}",
         key.key_id,
+        name=key.name,
     )
 
 
@@ -158,11 +159,11 @@ async def test_the_day_of_use_is_written_once_a_day(
 async def test_memory_of_unknown_keys_is_bounded(
     db: Database, shop: Merchant, check: Authenticator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(authentication, "MAX_KEPT", 3)
+    monkeypatch.setattr(memory, "MAX_KEPT", 3)
     for key_id in range(1, 8):
         with pytest.raises(Unauthorized):
             await check(f"hm_{shop.merchant_id}_{key_id}_" + "a" * 43)
-    assert list(check._kept) == [(shop.merchant_id, key_id) for key_id in (5, 6, 7)]
+    assert list(check._keys.kept) == [(shop.merchant_id, key_id) for key_id in (5, 6, 7)]
 
 
 async def test_a_scope_is_required_by_name_and_the_star_has_them_all() -> None:

@@ -1,4 +1,4 @@
-"""The plain page: a merchant's year at a glance, and a member's balance, lots and history; for this machine only."""
+"""The plain page: log in, a merchant's year at a glance, and a member's balance, lots and history."""
 
 from huimeng.entry.page.routes import routes
 

@@ -50,9 +50,22 @@ form.find .small{flex-basis:100%}
 form.find label{flex-basis:100%;font-weight:600;font-size:18px}
 input[type=search]{flex:1 1 220px;min-width:0;font:inherit;padding:10px 12px;border:1px solid var(--line);
 border-radius:8px;background:var(--bg);color:var(--ink)}
+.narrow{max-width:440px;margin:28px auto}
+.narrow h1{margin-top:0}
+form.stack label{display:block;font-weight:600;font-size:15px;margin:14px 0 4px}
+form.stack input{display:block;width:100%;font:inherit;padding:10px 12px;border:1px solid var(--line);border-radius:8px;
+background:var(--bg);color:var(--ink)}
+form.stack button{width:100%;margin:20px 0 4px}
+form.stack .hint{margin:6px 0 0}
+.wrong{background:var(--warm-bg);border:1px solid var(--line);border-left:4px solid var(--warm);border-radius:8px;
+padding:10px 14px;margin:0 0 6px;font-size:15px}
+header nav{align-items:center;flex-wrap:wrap}
+header nav form{margin:0}
+button.quiet{background:none;color:var(--main);padding:0;font-weight:400;text-decoration:underline;
+text-underline-offset:3px}
 button{font:inherit;font-weight:600;padding:10px 22px;border:0;border-radius:8px;background:var(--main);color:#fff;
 cursor:pointer}
-@media (prefers-color-scheme:dark){button{color:#06201d}}
+@media (prefers-color-scheme:dark){button:not(.quiet){color:#06201d}}
 :focus-visible{outline:3px solid var(--main-soft);outline-offset:2px}
 .scroll{overflow-x:auto}
 table{border-collapse:collapse;width:100%;font-size:15px}

@@ -22,17 +22,22 @@ from huimeng.points.service import BalanceView, HistoryItem
 SEARCH_MAX = 64
 
 
+class Visitor(msgspec.Struct, frozen=True):
+    """Who is logged in; csrf goes with every form."""
+
+    name: str
+    csrf: str
+
+
 class Frame(msgspec.Struct, frozen=True):
-    """What every page has; merchant is None in an empty deployment."""
+    """What every page has; merchant and visitor are None before log-in."""
 
     words: Words
-    merchant: Merchant | None
-    others: Sequence[Merchant] = ()
+    merchant: Merchant | None = None
+    visitor: Visitor | None = None
 
     def link(self, path: str, lang: str | None = None) -> str:
-        code = "" if self.merchant is None or self.merchant.code == DEMO else f"&merchant={self.merchant.code}"
-        query = f"{'&lang=en' if (lang or self.words.lang) == 'en' else ''}{code}"
-        return path + ("?" + query[1:] if query else "")
+        return path + ("?lang=en" if (lang or self.words.lang) == "en" else "")
 
     def page(self, title: str, *body: object, path: str = "/", refresh: bool = False) -> str:
         words = self.words
@@ -42,6 +47,7 @@ class Frame(msgspec.Struct, frozen=True):
             "nav",
             tag("a", words("api"), href="/docs" + ("?lang=en" if words.lang == "en" else "")),
             tag("a", words("other_language"), href=self.link(path, other), hreflang="en" if other == "en" else "zh-CN"),
+            self._visitor_links(),
         )
         return document(
             f"{title} · {words('brand')}",
@@ -49,19 +55,25 @@ class Frame(msgspec.Struct, frozen=True):
             words.lang,
             tag("header", tag("a", brand, href=self.link("/"), class_="brand"), nav),
             tag("main", *body),
-            tag("footer", self._footer()),
+            tag("footer", tag("p", words("masked_note")) if self.visitor else None),
             refresh_seconds=5 if refresh else None,
         )
 
-    def _footer(self) -> Html:
-        parts: list[object] = [tag("p", self.words("masked_note"))]
-        if len(self.others) > 1:
-            links = [
-                html(tag("a", m.name, href=msgspec.structs.replace(self, merchant=m).link("/")), " ")
-                for m in self.others
-            ]
-            parts.append(tag("p", self.words("merchants"), ": ", links))
-        return html(parts)
+    def token(self) -> Html | None:
+        """For every form that is sent by POST."""
+        return None if self.visitor is None else tag("input", type="hidden", name="csrf", value=self.visitor.csrf)
+
+    def _visitor_links(self) -> Html | None:
+        if self.visitor is None:
+            return None
+        out = tag(
+            "form",
+            self.token(),
+            tag("button", self.words("log_out"), type="submit", class_="quiet"),
+            method="post",
+            action=self.link("/logout"),
+        )
+        return html(tag("a", self.visitor.name, href=self.link("/password"), title=self.words("change_password")), out)
 
 
 def find_form(frame: Frame, asked: str = "") -> Html:
@@ -70,6 +82,7 @@ def find_form(frame: Frame, asked: str = "") -> Html:
     demo = frame.merchant is not None and frame.merchant.code == DEMO
     return tag(
         "form",
+        frame.token(),
         tag("label", words("find"), for_="q"),
         tag(
             "input",
@@ -190,15 +203,11 @@ def _month_table(words: Words, buckets: Sequence[BucketOut]) -> Html:
 
 
 def empty_page(frame: Frame, lag_events: int = 0) -> str:
-    """A merchant without orders, or no merchant at all: what to do next."""
+    """A merchant without orders: what to do next."""
     words = frame.words
-    title = words("no_merchant") if frame.merchant is None else frame.merchant.name
-    code = "my-shop" if frame.merchant is None else frame.merchant.code
-    steps: list[tuple[str, str]] = []
-    if frame.merchant is None:
-        steps.append(("step_demo", "make run"))
-        steps.append(("step_merchant", f'huimeng merchant create --code {code} --name "我的小店"'))
-    steps += [
+    assert frame.merchant is not None
+    title, code = frame.merchant.name, frame.merchant.code
+    steps = [
         ("step_store", f'huimeng store create --merchant {code} --code s1 --name "一号店"'),
         ("step_members", f"huimeng import members members.csv --merchant {code}"),
         ("step_orders", f"huimeng import orders orders.csv --merchant {code}"),
@@ -213,13 +222,22 @@ def empty_page(frame: Frame, lag_events: int = 0) -> str:
         else None,
         tag(
             "section",
-            tag("h2", words("empty")) if frame.merchant is not None else None,
+            tag("h2", words("empty")),
             tag("p", words("empty_hint")),
             tag("ol", listed, class_="steps"),
             class_="card",
         ),
-        find_form(frame) if frame.merchant is not None else None,
+        find_form(frame),
         refresh=lag_events > 0,
+    )
+
+
+def desk_page(frame: Frame) -> str:
+    """For who may find members and not see the figures."""
+    assert frame.merchant is not None
+    name = frame.merchant.name
+    return frame.page(
+        name, tag("h1", name), _demo_note(frame), tag("p", frame.words("no_figures"), class_="soft"), find_form(frame)
     )
 
 

@@ -10,8 +10,11 @@ from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import Body, Parameter
 
 from huimeng.infra.database import Connection
-from huimeng.infra.http import Req, caller, cursor_id, database, run_write
+from huimeng.infra.etags import check_expected
+from huimeng.infra.http import Req, caller, cursor_id, database, expected, run_write, tagged, with_tag
 from huimeng.merchant import schemas, service
+from huimeng.merchant.errors import StoreNotAllowed
+from huimeng.merchant.http.profile import check_rate
 from huimeng.merchant.values import ApiKey, ApiKeyInput, Merchant, Region, Store, StoreInput, StorePatch
 
 Limit = Annotated[int, Parameter(ge=1, le=200, description="每页条数 / items in a page")]
@@ -26,10 +29,10 @@ KeyId = Annotated[int, Parameter(ge=1, le=2**31 - 1, description="密钥编号 /
     summary="商户资料 / own profile",
     description="密钥所属商户的资料。The merchant that the API key belongs to. Scope: settings:read.",
 )
-async def read_merchant(request: Req) -> Merchant:
+async def read_merchant(request: Req) -> Response[Merchant]:
     principal = caller(request, "settings:read")
     async with database(request).reader(principal.merchant_id) as conn:
-        return await service.get_merchant(conn, principal.merchant_id)
+        return tagged(request, await service.get_merchant(conn, principal.merchant_id))
 
 
 @get(
@@ -38,13 +41,13 @@ async def read_merchant(request: Req) -> Merchant:
     summary="门店列表 / stores",
     description="按编号排列。In the order of their ids. Scope: settings:read.",
 )
-async def read_stores(request: Req, limit: Limit = 50, cursor: Cursor = None) -> schemas.StorePage:
+async def read_stores(request: Req, limit: Limit = 50, cursor: Cursor = None) -> Response[schemas.StorePage]:
     principal = caller(request, "settings:read")
     async with database(request).reader(principal.merchant_id) as conn:
         after = cursor_id(cursor) or 0
         stores = await service.list_stores(conn, principal.merchant_id, after=after, limit=limit + 1)
     more = len(stores) > limit
-    return schemas.StorePage(stores[:limit], str(stores[limit - 1].store_id) if more else None)
+    return tagged(request, schemas.StorePage(stores[:limit], str(stores[limit - 1].store_id) if more else None))
 
 
 @post(
@@ -71,18 +74,21 @@ async def add_store(
     tags=["merchant"],
     summary="修改门店 / change a store",
     description="只改给出的字段,null 清空区域、主体和信用代码。Only what is given changes. "
-    "Scope: settings:write. Errors: store_not_found, store_code_taken, region_not_found, invalid_input.",
+    "Takes If-Match. Scope: settings:write. "
+    "Errors: store_not_found, store_code_taken, region_not_found, invalid_input, precondition_failed.",
     responses={200: ResponseSpec(Store, description="门店 / the store", generate_examples=False)},
 )
 async def change_store(
     request: Req, store_id: StoreId, data: Annotated[StorePatch, Body(examples=schemas.STORE_PATCH_EXAMPLES)]
 ) -> Response[bytes]:
     principal = caller(request, "settings:write")
+    tags = expected(request)
 
     async def update(conn: Connection) -> Store:
+        check_expected(tags, await service.get_store(conn, principal.merchant_id, store_id))
         return await service.update_store(conn, principal.merchant_id, store_id, data)
 
-    return await run_write(request, principal, update)
+    return with_tag(await run_write(request, principal, update))
 
 
 @get(
@@ -143,8 +149,12 @@ async def add_api_key(
     request: Req, data: Annotated[ApiKeyInput, Body(examples=schemas.API_KEY_EXAMPLES)]
 ) -> Response[bytes]:
     principal = caller(request, "settings:write")
+    if principal.stores is not None:
+        # A key works in all stores.
+        raise StoreNotAllowed()
     for scope in data.scopes:
         principal.require(scope)
+    check_rate(principal, data.rate_limit)
     created: list[schemas.CreatedApiKey] = []
 
     async def create(conn: Connection) -> schemas.CreatedApiKey:

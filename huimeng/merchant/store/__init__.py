@@ -15,7 +15,7 @@ STORES = "stores"
 
 _MERCHANT = "merchant_id, code, name, industry, legal_form, timezone, currency, day_cut_minutes, status, created_at"
 _STORE = "store_id, code, name, region, legal_entity, uscc, timezone, day_cut_minutes"
-_API_KEY = "key_id, name, scopes, created_at, expires_at, revoked_at, last_used_day"
+_API_KEY = "key_id, name, scopes, created_at, expires_at, revoked_at, last_used_day, rate_limit"
 
 
 def _columns(struct: type, columns: str, row: Sequence[Any]) -> Any:
@@ -109,6 +109,21 @@ async def find_merchants(conn: Connection, merchant_ids: Sequence[int]) -> list[
     return [_columns(Merchant, _MERCHANT, row) for row in rows]
 
 
+async def change_merchant(conn: Connection, merchant: Merchant) -> None:
+    await conn.execute(
+        "update merchant set name = %s, industry = %s, legal_form = %s, timezone = %s, day_cut_minutes = %s "
+        "where merchant_id = %s",
+        (
+            merchant.name,
+            merchant.industry,
+            merchant.legal_form,
+            merchant.timezone,
+            merchant.day_cut_minutes,
+            merchant.merchant_id,
+        ),
+    )
+
+
 async def wrapped_key(conn: Connection, merchant_id: int) -> bytes | None:
     row = await _one(conn, "select wrapped from merchant_key where merchant_id = %s", merchant_id)
     return None if row is None else bytes(row[0])
@@ -138,6 +153,17 @@ async def regions(conn: Connection, merchant_id: int, after: str, limit: int) ->
         limit,
     )
     return [Region(*row) for row in rows]
+
+
+async def find_region(conn: Connection, merchant_id: int, code: str) -> Region | None:
+    row = await _one(conn, "select code, name from region where merchant_id = %s and code = %s", merchant_id, code)
+    return None if row is None else Region(*row)
+
+
+async def rename_region(conn: Connection, merchant_id: int, region: Region) -> None:
+    await conn.execute(
+        "update region set name = %s where merchant_id = %s and code = %s", (region.name, merchant_id, region.code)
+    )
 
 
 async def has_region(conn: Connection, merchant_id: int, code: str) -> bool:
@@ -234,9 +260,18 @@ async def next_key_id(conn: Connection, merchant_id: int) -> int:
 
 async def insert_api_key(conn: Connection, merchant_id: int, key: ApiKey, secret_hash: bytes) -> None:
     await conn.execute(
-        "insert into api_key (merchant_id, key_id, name, secret_hash, scopes, created_at, expires_at) "
-        "values (%s,%s,%s,%s,%s,%s,%s)",
-        (merchant_id, key.key_id, key.name, secret_hash, list(key.scopes), key.created_at, key.expires_at),
+        "insert into api_key (merchant_id, key_id, name, secret_hash, scopes, created_at, expires_at, rate_limit) "
+        "values (%s,%s,%s,%s,%s,%s,%s,%s)",
+        (
+            merchant_id,
+            key.key_id,
+            key.name,
+            secret_hash,
+            list(key.scopes),
+            key.created_at,
+            key.expires_at,
+            key.rate_limit,
+        ),
     )
 
 
@@ -249,6 +284,20 @@ async def api_keys(conn: Connection, merchant_id: int, after: int, limit: int) -
         limit,
     )
     return [_columns(ApiKey, _API_KEY, row) for row in rows]
+
+
+async def api_key(conn: Connection, merchant_id: int, key_id: int) -> ApiKey | None:
+    row = await _one(
+        conn, f"select {_API_KEY} from api_key where merchant_id = %s and key_id = %s", merchant_id, key_id
+    )
+    return None if row is None else _columns(ApiKey, _API_KEY, row)
+
+
+async def change_api_key(conn: Connection, merchant_id: int, key: ApiKey) -> None:
+    await conn.execute(
+        "update api_key set name = %s, rate_limit = %s where merchant_id = %s and key_id = %s",
+        (key.name, key.rate_limit, merchant_id, key.key_id),
+    )
 
 
 async def revoke_api_key(conn: Connection, merchant_id: int, key_id: int, now: datetime) -> ApiKey | None:
@@ -267,7 +316,8 @@ async def revoke_api_key(conn: Connection, merchant_id: int, key_id: int, now: d
 async def stored_key(conn: Connection, merchant_id: int, key_id: int) -> StoredKey | None:
     row = await _one(
         conn,
-        "select k.secret_hash, k.scopes, k.expires_at, k.revoked_at, k.last_used_day, m.status = 'active' "
+        "select k.secret_hash, k.scopes, k.expires_at, k.revoked_at, k.last_used_day, m.status = 'active', k.name, "
+        "k.rate_limit "
         "from api_key k join merchant m on m.merchant_id = k.merchant_id "
         "where k.merchant_id = %s and k.key_id = %s",
         merchant_id,

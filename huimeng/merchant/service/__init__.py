@@ -10,6 +10,7 @@ from pathlib import Path
 
 import msgspec
 
+from huimeng.infra import audit
 from huimeng.infra.crypto import MerchantKeys, Vault, key_check_value, load_master_key
 from huimeng.infra.database import Connection, Database, tenant_setting
 from huimeng.infra.heads import bump_config, create_head, lock_head
@@ -54,7 +55,9 @@ async def open_vault(db: Database, data_dir: Path, master_key: str | None = None
     async with db.directory() as conn:
         # Of two first runs with different keys one lost: it must not go on.
         key = load_master_key(data_dir, await store.key_check(conn), master_key)
-    return Vault(key)
+    vault = Vault(key)
+    audit.sign_with(vault)
+    return vault
 
 
 async def merchant_keys(conn: Connection, vault: Vault, merchant_id: int) -> MerchantKeys:
@@ -95,6 +98,8 @@ async def create_merchant(db: Database, vault: Vault, wanted: MerchantInput) -> 
         await conn.execute(tenant_setting((merchant_id,)), prepare=False)
         await create_head(conn, cell_of(merchant_id))
         await store.insert_merchant(conn, merchant, vault.new_merchant_key(merchant_id))
+        what = ("merchant", merchant_id)
+        await audit.record(conn, cell_of(merchant_id), "merchant.created", what, after=msgspec.structs.asdict(merchant))
     return merchant
 
 
@@ -143,6 +148,8 @@ async def create_region(conn: Connection, merchant_id: int, code: str, name: str
     if not await store.insert_region(conn, merchant_id, region):
         raise RegionCodeTaken(region=region.code)
     await bump_config(conn, cell_of(merchant_id))
+    what, after = ("region", region.code), msgspec.structs.asdict(region)
+    await audit.record(conn, cell_of(merchant_id), "region.created", what, after=after)
     return region
 
 
@@ -169,15 +176,23 @@ async def create_store(conn: Connection, merchant_id: int, wanted: StoreInput) -
         timezone=merchant.timezone if wanted.timezone is None else wanted.timezone,
         day_cut_minutes=merchant.day_cut_minutes if wanted.day_cut_minutes is None else wanted.day_cut_minutes,
     )
-    return await _save_store(conn, merchant_id, created)
+    saved = await _save_store(conn, merchant_id, created)
+    what, after = ("store", saved.store_id), msgspec.structs.asdict(saved)
+    await audit.record(conn, cell_of(merchant_id), "store.created", what, after=after)
+    return saved
 
 
 async def update_store(conn: Connection, merchant_id: int, store_id: int, patch: StorePatch) -> Store:
     """StoreNotFound, InvalidInput, RegionNotFound, StoreCodeTaken."""
     await lock_head(conn, cell_of(merchant_id))
     changes = {name: value for name, value in msgspec.structs.asdict(patch).items() if value is not msgspec.UNSET}
-    changed = msgspec.structs.replace(await get_store(conn, merchant_id, store_id), **changes)
-    return await _save_store(conn, merchant_id, changed)
+    found = await get_store(conn, merchant_id, store_id)
+    saved = await _save_store(conn, merchant_id, msgspec.structs.replace(found, **changes))
+    before, after = audit.differing(found, saved)
+    if after:
+        what = ("store", store_id)
+        await audit.record(conn, cell_of(merchant_id), "store.changed", what, before=before, after=after)
+    return saved
 
 
 async def _save_store(conn: Connection, merchant_id: int, wanted: Store) -> Store:
@@ -240,10 +255,13 @@ async def create_api_key(conn: Connection, merchant_id: int, wanted: ApiKeyInput
             "expires_at": wanted.expires_at,
             "revoked_at": None,
             "last_used_day": None,
+            "rate_limit": wanted.rate_limit,
         },
         ApiKey,
     )
     await store.insert_api_key(conn, merchant_id, key, hash_secret(secret))
+    after = {"name": name, "scopes": scopes, "expires_at": key.expires_at}
+    await audit.record(conn, cell_of(merchant_id), "api_key.created", ("api_key", key.key_id), after=after)
     return key, rules.format_token(merchant_id, key.key_id, secret)
 
 
@@ -257,6 +275,8 @@ async def revoke_api_key(conn: Connection, merchant_id: int, key_id: int, now: d
     key = await store.revoke_api_key(conn, merchant_id, key_id, now or utc_now())
     if key is None:
         raise ApiKeyNotFound(str(key_id))
+    after = {"name": key.name, "revoked_at": key.revoked_at}
+    await audit.record(conn, cell_of(merchant_id), "api_key.revoked", ("api_key", key_id), after=after)
     return key
 
 

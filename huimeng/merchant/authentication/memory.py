@@ -1,0 +1,55 @@
+"""What was read from the database, kept for 2 seconds."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import OrderedDict
+from collections.abc import Awaitable, Callable, Hashable
+from typing import Generic, TypeVar
+
+TTL_SECONDS = 2.0
+# What is not there is remembered too, so the room is bounded: the oldest entry goes.
+MAX_KEPT = 10_000
+
+K = TypeVar("K", bound=Hashable)
+V = TypeVar("V")
+
+
+class Memory(Generic[K, V]):
+    """load(key) is asked at most once at a time for each key."""
+
+    def __init__(self, load: Callable[[K], Awaitable[V]], monotonic: Callable[[], float]) -> None:
+        self._load = load
+        self._monotonic = monotonic
+        self.kept: OrderedDict[K, tuple[float, V]] = OrderedDict()
+        self._loading: dict[K, asyncio.Task[V]] = {}
+
+    async def get(self, key: K) -> V:
+        kept = self.kept.get(key)
+        if kept is not None and self._monotonic() - kept[0] < TTL_SECONDS:
+            return kept[1]
+        # When an entry ends under load, one look-up serves everybody who waits for it.
+        loading = self._loading.get(key)
+        if loading is None:
+            loading = self._loading[key] = asyncio.create_task(self._read(key))
+            loading.add_done_callback(lambda _: self._loading.pop(key, None))
+        return await asyncio.shield(loading)
+
+    def replace(self, key: K, old: V, new: V) -> None:
+        """Where old is still kept; its age stays."""
+        kept = self.kept.get(key)
+        if kept is not None and kept[1] is old:
+            self.kept[key] = (kept[0], new)
+
+    def forget(self, key: K) -> None:
+        self.kept.pop(key, None)
+
+    async def _read(self, key: K) -> V:
+        # Taken before the look-up: what was read can't be newer than this.
+        read_at = self._monotonic()
+        value = await self._load(key)
+        self.kept[key] = (read_at, value)
+        self.kept.move_to_end(key)
+        while len(self.kept) > MAX_KEPT:
+            self.kept.popitem(last=False)
+        return value
