@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import msgspec
@@ -15,10 +16,14 @@ INSIDE_MAX = 64
 # Who looks after the process must get through also then.
 _ALWAYS = frozenset({"/healthz", "/readyz", "/metrics"})
 
+Headers = Iterable[tuple[bytes, bytes]]
+_refused = metrics.REFUSED.labels("too_busy")
 
-def _refusal(lang: Lang) -> tuple[dict[str, Any], dict[str, Any]]:
+
+def _refusal(lang: Lang, always: Headers) -> tuple[dict[str, Any], dict[str, Any]]:
     body = msgspec.json.encode(TooBusy().problem(lang))
     headers = [
+        *always,
         (b"content-type", b"application/problem+json"),
         (b"content-length", str(len(body)).encode()),
         (b"retry-after", b"1"),
@@ -27,15 +32,13 @@ def _refusal(lang: Lang) -> tuple[dict[str, Any], dict[str, Any]]:
     return start, {"type": "http.response.body", "body": body, "more_body": False}
 
 
-# Put together once: refusing is what a process does most when it can do least.
-_REFUSALS = {"zh": _refusal("zh"), "en": _refusal("en")}
-
-
 class Admission:
-    """The outermost ASGI application."""
+    """The outermost ASGI application; `always` are headers that every answer carries."""
 
-    def __init__(self, app: Any, inside_max: int = INSIDE_MAX) -> None:
+    def __init__(self, app: Any, always: Headers = (), inside_max: int = INSIDE_MAX) -> None:
         self._app = app
+        # Put together once: refusing is what a process does most when it can do least.
+        self._refusals = {"zh": _refusal("zh", always), "en": _refusal("en", always)}
         self._inside_max = inside_max
         self._inside = 0
 
@@ -44,8 +47,8 @@ class Admission:
             await self._app(scope, receive, send)
             return
         if self._inside >= self._inside_max:
-            metrics.TELLER_REFUSED.inc()
-            start, body = _REFUSALS[_language(scope)]
+            _refused.inc()
+            start, body = self._refusals[_language(scope)]
             await send(start)
             await send(body)
             return

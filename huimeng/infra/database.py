@@ -13,6 +13,8 @@ from psycopg import AsyncConnection
 from psycopg.rows import TupleRow
 from psycopg_pool import AsyncConnectionPool, PoolTimeout
 
+from huimeng.infra import metrics, tracing
+from huimeng.infra.traced_cursor import TracedCursor
 from huimeng.kernel.errors import Unavailable
 
 Connection = AsyncConnection[TupleRow]
@@ -47,8 +49,8 @@ class Database:
 
     def __init__(self, urls: DatabaseUrls, pool_size: int = 6) -> None:
         self.urls = urls
-        self._runtime = _Pool(urls.runtime, urls.runtime_role, pool_size)
-        self._reader = _Pool(urls.reader, urls.reader_role, max(2, pool_size // 2))
+        self._runtime = _Pool("runtime", urls.runtime, urls.runtime_role, pool_size)
+        self._reader = _Pool("reader", urls.reader, urls.reader_role, max(2, pool_size // 2))
 
     @classmethod
     async def open(cls, urls: DatabaseUrls, pool_size: int = 6) -> Self:
@@ -107,9 +109,13 @@ class _Pool:
     The pool's own reconnecting backs off for seconds, so a request that gets no connection tries one of its own.
     """
 
-    def __init__(self, url: str, role: str | None, size: int) -> None:
+    def __init__(self, name: str, url: str, role: str | None, size: int) -> None:
         self._url = url
         self._role = role
+        self._size = size
+        self._held = metrics.POOL_SIZE.labels(name)
+        self._in_use = metrics.POOL_IN_USE.labels(name)
+        self._waiting = metrics.POOL_WAITING.labels(name)
         self._direct = asyncio.Semaphore(2)
         self._pool: AsyncConnectionPool[Connection] = AsyncConnectionPool(
             url,
@@ -124,23 +130,34 @@ class _Pool:
 
     async def open(self) -> None:
         await self._pool.open()
+        self._held.inc(self._size)
 
     async def close(self) -> None:
+        self._held.dec(self._size)
         await self._pool.close()
 
     @asynccontextmanager
     async def connection(self) -> AsyncIterator[Connection]:
         try:
-            # Without a single live connection there is nothing to wait for.
-            conn = await self._pool.getconn(timeout=_WAIT_SECONDS if self._alive() else 0.05)
+            conn = await self._wait()
         except PoolTimeout:
             async with self._direct, await self._connect() as own:
                 yield own
             return
+        self._in_use.inc()
         try:
             yield conn
         finally:
+            self._in_use.dec()
             await self._pool.putconn(conn)
+
+    async def _wait(self) -> Connection:
+        self._waiting.inc()
+        try:
+            # Without a single live connection there is nothing to wait for.
+            return await self._pool.getconn(timeout=_WAIT_SECONDS if self._alive() else 0.05)
+        finally:
+            self._waiting.dec()
 
     def _alive(self) -> bool:
         return bool(self._pool.get_stats().get("pool_size", 0))
@@ -153,6 +170,8 @@ class _Pool:
     async def _configure(self, conn: Connection) -> None:
         if self._role is not None:
             await conn.execute(f'set role "{self._role}"')
+        if tracing.switch.on:
+            conn.cursor_factory = TracedCursor
 
 
 _WAIT_SECONDS = 1.5

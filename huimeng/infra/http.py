@@ -12,7 +12,9 @@ import psycopg
 from litestar import MediaType, Request, Response
 from litestar.exceptions import HTTPException, ValidationException
 
+from huimeng.infra.audit import By, act_as
 from huimeng.infra.database import Database
+from huimeng.infra.etags import Tags, etag, known, tags_of
 from huimeng.infra.idempotency import Answer, kept_answer, once
 from huimeng.infra.teller import Command, Teller
 from huimeng.kernel.errors import (
@@ -20,6 +22,7 @@ from huimeng.kernel.errors import (
     IdempotencyKeyRequired,
     InvalidInput,
     Lang,
+    Unauthorized,
     Unavailable,
 )
 
@@ -39,6 +42,8 @@ class Caller(Protocol):
     def cell_id(self) -> int: ...
     @property
     def actor(self) -> str: ...
+    @property
+    def name(self) -> str: ...
     def require(self, scope: str) -> None: ...
 
 
@@ -51,10 +56,19 @@ class Origin(msgspec.Struct, frozen=True):
 
 
 def caller(request: Req, scope: str) -> Any:
-    """The principal, if its key has the scope; PermissionDenied otherwise."""
-    principal: Caller = request.scope["principal"]  # type: ignore[typeddict-item]
+    """The principal, if its key has the scope; PermissionDenied, or Unauthorized when nobody was let in."""
+    principal: Caller | None = request.scope.get("principal")  # type: ignore[assignment]
+    if principal is None:
+        raise Unauthorized()
+    act_as(lambda: by(request, principal))
     principal.require(scope)
     return principal
+
+
+def by(request: Req, principal: Caller) -> By:
+    """The caller as the audit log names it."""
+    where = origin(request)
+    return By(principal.actor, principal.name, where.ip, where.agent, where.request_id)
 
 
 def origin(request: Req) -> Origin:
@@ -78,14 +92,41 @@ def language(request: Req) -> Lang:
     return "en" if request.headers.get("accept-language", "").strip().lower().startswith("en") else "zh"
 
 
-async def write_key(request: Req) -> tuple[str, bytes]:
-    """(key, fingerprint of method, path and body) of a write; IdempotencyKeyRequired when there is no usable key."""
+def idempotency_key(request: Req) -> str:
+    """IdempotencyKeyRequired when there is no usable one."""
     given = request.headers.get("idempotency-key", "")
     if not 0 < len(given) <= _KEY_MAX or not (given.isascii() and given.isprintable()):
         raise IdempotencyKeyRequired()
+    return str(given)
+
+
+async def write_key(request: Req) -> tuple[str, bytes]:
+    """(key, fingerprint of method, path and body) of a write; IdempotencyKeyRequired when there is no usable key."""
+    given = idempotency_key(request)
     digest = hashlib.blake2b(f"{request.method} {request.url.path}\n".encode(), digest_size=16)
     digest.update(await request.body())
     return given, digest.digest()
+
+
+def tagged(request: Req, value: Any) -> Response[Any]:
+    """The value with its tag; 304 without it when the client has it already."""
+    body = msgspec.json.encode(value)
+    tag = etag(body)
+    headers = {"ETag": tag, "Cache-Control": "private, no-cache"}
+    if known(tags_of(request.headers.get("if-none-match")), tag):
+        return Response(None, status_code=304, headers=headers)
+    return Response(body, media_type=MediaType.JSON, headers=headers)
+
+
+def with_tag(response: Response[bytes]) -> Response[bytes]:
+    """For a write that answers what reading would."""
+    response.headers["ETag"] = etag(response.content)
+    return response
+
+
+def expected(request: Req) -> Tags | None:
+    """The tags of which what is changed must have one (check_expected); None: it may have any."""
+    return tags_of(request.headers.get("if-match"))
 
 
 async def run_command(request: Req, command: Command | Answer) -> Response[bytes]:
@@ -151,7 +192,7 @@ def cursor_id(text: str | None) -> int | None:
 def problem(error: BusinessError, lang: Lang) -> Response[bytes]:
     headers = {"Content-Language": "en" if lang == "en" else "zh-CN"}
     if error.status in (429, 503):
-        headers["Retry-After"] = "1"
+        headers["Retry-After"] = str(error.fields.get("retry_after", 1))
     if error.status == 401:
         headers["WWW-Authenticate"] = "Bearer"
     body = msgspec.json.encode(error.problem(lang))
@@ -203,6 +244,9 @@ def _invalid(error: HTTPException) -> InvalidInput:
         first = extra[0]
         field, reason = str(first.get("key") or "body"), str(first.get("message", "not valid"))
         return InvalidInput(_FIELDS.get(field, field)[:100], reason[:300], _WRONG_ZH)
+    if str(error.detail) == "'data'":
+        # The framework's words for a body that isn't there.
+        return InvalidInput("body", "missing", "不能为空")
     return InvalidInput("body", str(error.detail)[:300], _WRONG_ZH)
 
 
@@ -214,6 +258,7 @@ def on_fault(request: Req, error: Exception) -> Response[bytes]:
         return problem(InvalidInput("body", "nested too deeply", "嵌套过深"), language(request))
     if isinstance(error, UnicodeError):
         return problem(InvalidInput("body", "not UTF-8", "不是 UTF-8 编码"), language(request))
-    log.error("fault in %s %s", request.method, request.url.path, exc_info=error)
+    # The route and not the address: that may hold whose request it was.
+    log.error("fault in %s %s", request.method, request.scope.get("path_template") or "-", exc_info=error)
     fault = _Refused("internal_error", 500, "系统出错,已记录", "Something went wrong on our side; it is logged")
     return problem(fault, language(request))

@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable
 
 import msgspec
 
+from huimeng.infra import metrics
 from huimeng.infra.database import Connection
 from huimeng.infra.heads import lock_head
 from huimeng.kernel.errors import IdempotencyKeyReused
@@ -35,7 +36,9 @@ async def once(
     kept = await cursor.fetchone()
     if kept is not None:
         if bytes(kept[0]) != fingerprint:
+            metrics.REPLAYED.labels("reused").inc()
             raise IdempotencyKeyReused()
+        metrics.REPLAYED.labels("replayed").inc()
         return Answer(kept[1], bytes(kept[2]), replayed=True)
     status, body = await produce()
     await conn.execute(
@@ -53,6 +56,7 @@ async def kept_answer(conn: Connection, cell_id: int, key: str, fingerprint: byt
     kept = await cursor.fetchone()
     if kept is None or bytes(kept[0]) != fingerprint:
         return None
+    metrics.REPLAYED.labels("replayed").inc()
     return Answer(kept[1], bytes(kept[2]), replayed=True)
 
 

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import shutil
-import sys
 import threading
 from collections.abc import Callable
 from pathlib import Path
 
 from huimeng.infra.embedded.locks import FileLock
+
+log = logging.getLogger("huimeng.postgres")
 
 MOST_BYTES = 16 << 20
 EVERY_SECONDS = 0.5
@@ -52,7 +54,7 @@ class Keeper:
                 pause = EVERY_SECONDS
             except Exception as error:  # Whatever it was, the next look may find it mended.
                 if not self._stop.is_set():
-                    print(error, file=sys.stderr, flush=True)
+                    log.error("%s", error)
                 pause = PATIENCE_SECONDS
 
     def close(self) -> None:

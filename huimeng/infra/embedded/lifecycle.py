@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import logging
 import os
 import shutil
 import signal
@@ -28,6 +29,8 @@ from huimeng.infra.embedded.roles import ADMIN_ROLE, OWNER_ROLE, create_cluster_
 from huimeng.infra.embedded.server import Server
 from huimeng.infra.embedded.tuning import conf_text
 from huimeng.infra.schema import READER_ROLE, RUNTIME_ROLE
+
+log = logging.getLogger("huimeng.postgres")
 
 POLL_SECONDS = 0.02
 TELL_SECONDS = 3.0
@@ -60,6 +63,10 @@ class Progress(msgspec.Struct, frozen=True):
 
 
 def tell_stderr(progress: Progress) -> None:
+    """To a person in words; where nobody sits, it is a line of the log like any other."""
+    if not sys.stderr.isatty():
+        log.info(progress.text("en"), extra={"phase": progress.phase})
+        return
     print(f"{progress.text('zh')} / {progress.text('en')}", file=sys.stderr, flush=True)
 
 

@@ -11,14 +11,15 @@ from typing import Self
 
 from psycopg import AsyncConnection, errors
 
-from huimeng.infra import metrics
+from huimeng.infra import marks, metrics
 from huimeng.infra.database import CONNECTION_ERRORS, Connection, DatabaseUrls
 from huimeng.infra.teller.batch import Batch, Outcome
 from huimeng.infra.teller.command import Command, Reply
 from huimeng.infra.teller.memory import Memory
 from huimeng.infra.teller.shelf import Shelf
+from huimeng.infra.teller.watching import BatchWatch, wire_of
 from huimeng.infra.teller.wire import Wire
-from huimeng.kernel.errors import TooBusy, Unavailable
+from huimeng.kernel.errors import IdempotencyKeyReused, TooBusy, Unavailable
 from huimeng.kernel.times import utc_now
 
 # The Teller always knows its keys: a plan made while a table was small must not turn into a scan of a big one.
@@ -36,11 +37,12 @@ _WEIGHT_ALONE = 16384
 
 
 class _Waiting:
-    __slots__ = ("command", "future", "since")
+    __slots__ = ("command", "future", "mark", "since")
 
     def __init__(self, command: Command, future: asyncio.Future[Reply]) -> None:
         self.command = command
         self.future = future
+        self.mark = marks.current.get()
         self.since = time.perf_counter()
 
 
@@ -73,6 +75,7 @@ class Teller:
         self._conn: Connection | None = None
         self._wire: Wire | None = None
         self._memory = Memory(keeps=not durable)
+        self._watch = BatchWatch()
         self._task: asyncio.Task[None] | None = None
         self._closing = False
 
@@ -141,8 +144,10 @@ class Teller:
         started = time.perf_counter()
         metrics.TELLER_BATCH.observe(len(batch))
         metrics.TELLER_WAIT.observe(started - batch[0].since)
+        commands = [w.command for w in batch]
         try:
-            outcomes = await self._attempt([w.command for w in batch])
+            with self._watch.batch([w.mark for w in batch], commands):
+                outcomes = await self._attempt(commands)
         except Exception as error:
             away = isinstance(error, CONNECTION_ERRORS)
             parts = _parts(batch, error) if len(batch) > 1 else []
@@ -152,6 +157,7 @@ class Teller:
                 return
             outcomes = [_away(error) if away else error] * len(batch)
         metrics.TELLER_FLUSH.observe(time.perf_counter() - started)
+        _count_replays(outcomes)
         for waiting, outcome in zip(batch, outcomes, strict=True):
             if waiting.future.done():
                 continue
@@ -183,7 +189,7 @@ class Teller:
             )
             if self._urls.runtime_role is not None:
                 await conn.execute(f'set role "{self._urls.runtime_role}"')
-            self._conn, self._wire = conn, Wire(conn)
+            self._conn, self._wire = conn, wire_of(conn)
         return self._wire
 
     async def _disconnect(self) -> None:
@@ -204,6 +210,15 @@ def _parts(batch: Sequence[_Waiting], error: Exception) -> list[Sequence[_Waitin
         return [batch]
     middle = len(batch) // 2
     return [batch[:middle], batch[middle:]]
+
+
+def _count_replays(outcomes: Iterable[Outcome]) -> None:
+    for outcome in outcomes:
+        if isinstance(outcome, Reply):
+            if outcome.replayed:
+                metrics.REPLAYED.labels("replayed").inc()
+        elif isinstance(outcome, IdempotencyKeyReused):
+            metrics.REPLAYED.labels("reused").inc()
 
 
 def _away(error: Exception) -> Unavailable:

@@ -1,0 +1,89 @@
+"""What /metrics answers: the sums over all processes, and what can be seen at this moment."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+from prometheus_client import REGISTRY, CollectorRegistry, Metric, generate_latest
+from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
+from prometheus_client.registry import Collector
+
+from huimeng.infra.database import Database
+from huimeng.infra.verified import last_verified
+from huimeng.kernel.errors import BusinessError
+
+_PING_SECONDS = 2.0
+
+
+class Moment(Collector):
+    """Gauges read when they are asked for; they are the same whichever process answers."""
+
+    def __init__(self, data_dir: Path, database_up: bool) -> None:
+        self._data_dir = data_dir
+        self._database_up = database_up
+
+    def collect(self) -> Iterator[Metric]:
+        yield GaugeMetricFamily("huimeng_database_up", "1 when the database answers", value=float(self._database_up))
+        room = shutil.disk_usage(self._data_dir)
+        yield GaugeMetricFamily("huimeng_disk_free_bytes", "Room left for the data folder", value=room.free)
+        yield GaugeMetricFamily("huimeng_disk_size_bytes", "Size of the data folder's disk", value=room.total)
+        verified = last_verified(self._data_dir)
+        if verified is not None:
+            yield GaugeMetricFamily(
+                "huimeng_verify_timestamp_seconds", "When the book was verified last", value=verified.at.timestamp()
+            )
+            yield GaugeMetricFamily(
+                "huimeng_verify_differences", "What the last verification found wrong", value=verified.differences
+            )
+
+
+async def scrape(db: Database, data_dir: Path) -> bytes:
+    """The page, in the text format of Prometheus."""
+    up = await _answers(db)
+    return await asyncio.to_thread(page, data_dir, up, os.environ.get("PROMETHEUS_MULTIPROC_DIR"))
+
+
+def page(data_dir: Path, database_up: bool, shared: str | None) -> bytes:
+    return generate_latest(registry_of(data_dir, database_up, shared))
+
+
+def registry_of(data_dir: Path, database_up: bool, shared: str | None) -> CollectorRegistry:
+    """shared: the processes' common folder; without one a process reports its own."""
+    registry = CollectorRegistry()
+    if shared is not None and os.path.isdir(shared):
+        _bury(Path(shared))
+        MultiProcessCollector(registry, shared)  # type: ignore[no-untyped-call]
+    else:
+        registry.register(REGISTRY)
+    registry.register(Moment(data_dir, database_up))
+    return registry
+
+
+def _bury(shared: Path) -> None:
+    """A process that was killed leaves its gauges behind, and they would be added up for ever."""
+    for number in {path.stem.rpartition("_")[2] for path in shared.glob("gauge_live*.db")}:
+        if number.isdigit() and not _lives(int(number)):
+            mark_process_dead(int(number), str(shared))  # type: ignore[no-untyped-call]
+
+
+def _lives(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
+
+
+async def _answers(db: Database) -> bool:
+    try:
+        await asyncio.wait_for(db.ping(), _PING_SECONDS)
+    except (BusinessError, TimeoutError):
+        return False
+    return True

@@ -1,0 +1,36 @@
+"""What the last `huimeng verify` of everything found, kept in the data folder for whoever asks how things stand."""
+
+from __future__ import annotations
+
+import os
+from datetime import datetime
+from pathlib import Path
+
+import msgspec
+
+
+class Verified(msgspec.Struct, frozen=True):
+    """differences 0: everything added up."""
+
+    at: datetime
+    seconds: float
+    merchants: int
+    differences: int
+
+
+def _file(data_dir: Path) -> Path:
+    return data_dir / "verified.json"
+
+
+def keep_verified(data_dir: Path, verified: Verified) -> None:
+    written = _file(data_dir).with_suffix(".new")
+    written.write_bytes(msgspec.json.encode(verified))
+    os.replace(written, _file(data_dir))
+
+
+def last_verified(data_dir: Path) -> Verified | None:
+    """None when there never was one, or its record can't be read."""
+    try:
+        return msgspec.json.decode(_file(data_dir).read_bytes(), type=Verified)
+    except (OSError, msgspec.MsgspecError):
+        return None
