@@ -14,6 +14,8 @@ from rich.table import Table
 
 from huimeng.entry.context import Context, open_context
 from huimeng.entry.progress import Bars
+from huimeng.infra import metrics
+from huimeng.infra.tracing import start_tracing
 from huimeng.kernel.errors import BusinessError
 from huimeng.kernel.times import utc_now
 from huimeng.merchant.service import find_merchant_id
@@ -21,7 +23,7 @@ from huimeng.points.service import list_rules
 from huimeng.porting.service import ImportOptions, ImportResult, import_members, import_orders
 
 app = typer.Typer(
-    help="导入会员与订单(CSV) / Import members and orders from CSV files.",
+    help="导入会员与订单(CSV、Excel) / Import members and orders from CSV and Excel files.",
     no_args_is_help=True,
 )
 
@@ -37,7 +39,13 @@ _COUNTS = {
     "openings_created": "期初余额 opening balances",
     "members_created": "新建会员 members created",
     "stores_created": "新建门店 stores created",
+    "refunds_created": "退款 refunds",
+    "refunds_unchanged": "退款不变 refunds unchanged",
+    "refunds_refused": "退款未导入 refunds refused",
+    "left_out": "未完成的订单,未导入 orders not completed, left out",
+    "no_rows": "合计等非数据行 totals and the like, left out",
 }
+_PLATFORMS = {"taobao": "淘宝 Taobao", "douyin": "抖音 Douyin"}
 
 
 class UnknownMember(StrEnum):
@@ -48,7 +56,16 @@ class UnknownMember(StrEnum):
     anonymous = "anonymous"
 
 
-_File = Annotated[Path, typer.Argument(exists=True, dir_okay=False, readable=True, help="CSV 文件 / the CSV file")]
+class DateOrder(StrEnum):
+    """Which of 01/02/2024 is the month."""
+
+    mdy = "mdy"
+    dmy = "dmy"
+
+
+_File = Annotated[
+    Path, typer.Argument(exists=True, dir_okay=False, readable=True, help="CSV 或 xlsx 文件 / the CSV or .xlsx file")
+]
 _Merchant = Annotated[str, typer.Option("--merchant", "-m", help="商户代码 / merchant code")]
 _DryRun = Annotated[bool, typer.Option("--dry-run", help="只核对,不写入 / check only, write nothing")]
 _Timezone = Annotated[
@@ -61,6 +78,24 @@ _Timezone = Annotated[
 _Errors = Annotated[
     Path | None, typer.Option("--errors", help="错误行写入此文件 / where bad rows go; beside the input by default")
 ]
+_Sheet = Annotated[
+    str | None,
+    typer.Option("--sheet", help="Excel 的工作表名,默认第一个合适的 / the sheet, the first fitting by default"),
+]
+_Map = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--map",
+        help="列名=字段,可多次;按来源记住,字段 - 表示不用 / COLUMN=FIELD, kept for the source; - leaves it out",
+    ),
+]
+_Source = Annotated[
+    str, typer.Option("--source", help="来源系统;订单号在同一来源内唯一 / the system that the file comes from")
+]
+_Dates = Annotated[
+    DateOrder | None,
+    typer.Option("--date-order", help="01/02/2024 是月/日还是日/月 / how dates such as 01/02/2024 are meant"),
+]
 _Json = Annotated[bool, typer.Option("--json", help="结果以 JSON 输出 / print the result as JSON")]
 
 
@@ -69,12 +104,24 @@ def members(
     file: _File,
     merchant: _Merchant,
     dry_run: _DryRun = False,
+    source: _Source = "import",
+    sheet: _Sheet = None,
+    columns: _Map = None,
+    date_order: _Dates = None,
     source_timezone: _Timezone = None,
     errors: _Errors = None,
     as_json: _Json = False,
 ) -> None:
     """会员及期初余额 / Members with the balances they bring along; importing again changes nothing."""
-    options = ImportOptions(dry_run=dry_run, source_timezone=source_timezone, error_file=errors)
+    options = ImportOptions(
+        dry_run=dry_run,
+        source=source,
+        sheet=sheet,
+        mapping=_mapping(columns),
+        date_order=date_order.value if date_order else "",
+        source_timezone=source_timezone,
+        error_file=errors,
+    )
     _finish(_run("members", file, merchant, options), as_json)
 
 
@@ -92,9 +139,23 @@ def orders(
     unknown_member: Annotated[
         UnknownMember, typer.Option("--unknown-member", help="会员不存在时 / when the member is not known")
     ] = UnknownMember.error,
-    source: Annotated[
-        str, typer.Option("--source", help="来源系统;订单号在同一来源内唯一 / the system the order numbers come from")
-    ] = "import",
+    source: _Source = "import",
+    with_file: Annotated[
+        Path | None,
+        typer.Option(
+            "--with",
+            exists=True,
+            dir_okay=False,
+            readable=True,
+            help="同一批订单的另一份报表(淘宝:宝贝报表)/ the other report of the same orders (Taobao's detail)",
+        ),
+    ] = None,
+    store: Annotated[
+        str | None, typer.Option("--store", help="所有订单属于此门店编码 / the code of the store of all rows")
+    ] = None,
+    sheet: _Sheet = None,
+    columns: _Map = None,
+    date_order: _Dates = None,
     source_timezone: _Timezone = None,
     errors: _Errors = None,
     as_json: _Json = False,
@@ -106,10 +167,26 @@ def orders(
         create_stores=create_stores,
         unknown_member=unknown_member.value,
         source=source,
+        with_file=with_file,
+        store=store,
+        sheet=sheet,
+        mapping=_mapping(columns),
+        date_order=date_order.value if date_order else "",
         source_timezone=source_timezone,
         error_file=errors,
     )
     _finish(_run("orders", file, merchant, options), as_json)
+
+
+def _mapping(told: list[str] | None) -> dict[str, str]:
+    """COLUMN=FIELD each; the last = parts them, because a column's name may have one."""
+    found: dict[str, str] = {}
+    for each in told or ():
+        column, sign, field = each.rpartition("=")
+        if not sign or not column.strip():
+            raise typer.BadParameter(f"{each}: 列名=字段 / COLUMN=FIELD", param_hint="--map")
+        found[column.strip()] = field.strip()
+    return found
 
 
 async def show_demo(context: Context, console: Console) -> None:
@@ -124,6 +201,7 @@ async def show_demo(context: Context, console: Console) -> None:
 
 def _run(kind: str, file: Path, merchant: str, options: ImportOptions) -> ImportResult:
     console = Console(stderr=True)
+    end_tracing = start_tracing("import")
     try:
         return asyncio.run(_import(kind, file, merchant, options, console))
     except BusinessError as error:
@@ -132,6 +210,8 @@ def _run(kind: str, file: Path, merchant: str, options: ImportOptions) -> Import
     except KeyboardInterrupt:
         console.print("已中断;再次运行同一命令即从断点继续 / interrupted; the same command goes on from here")
         raise typer.Exit(130) from None
+    finally:
+        end_tracing()
 
 
 _NO_RULES = (
@@ -145,8 +225,11 @@ async def _import(kind: str, file: Path, merchant: str, options: ImportOptions, 
     async with open_context(importing=True) as context:
         merchant_id = await find_merchant_id(context.db, merchant)
         here = msgspec.structs.replace(options, work_dir=context.settings.data_dir / "import")
-        with Bars(console) as bars:
-            result = await work(context, merchant_id, file, here, bars.watch(file.name))
+        try:
+            with Bars(console) as bars:
+                result = await work(context, merchant_id, file, here, bars.watch(file.name))
+        finally:
+            metrics.carry(context.settings.data_dir / "metrics")
         if kind == "orders" and options.earn:
             async with context.db.reader(merchant_id) as conn:
                 if not await list_rules(conn, merchant_id, now=utc_now(), limit=1):
@@ -167,6 +250,8 @@ def summary(result: ImportResult) -> Table:
     """What a shopkeeper reads at the end of an import."""
     title = "核对结果 dry run, nothing written" if result.dry_run else "导入结果 import"
     table = Table(title=title + (" (续 resumed)" if result.resumed else ""), show_header=False)
+    if result.platform is not None:
+        table.add_row("平台 platform", _PLATFORMS.get(result.platform, result.platform))
     table.add_row("行 rows", f"{result.rows:,}")
     table.add_row("错误行 bad rows", f"{result.bad_rows:,}")
     for name, count in result.counts.items():

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from huimeng.kernel.errors import BusinessError
+from huimeng.kernel.errors import BusinessError, Conflict, NotFound
 
 
 class ImportFileError(BusinessError):
@@ -18,8 +18,62 @@ class FileUnreadable(ImportFileError):
 
 class NotCsv(ImportFileError):
     code = "import_not_csv"
-    message_zh = "这不是 CSV 文件({what}),请另存为 CSV(UTF-8)再导入"
-    message_en = "This is not a CSV file ({what}); save it as CSV (UTF-8) and import that"
+    message_zh = "这不是 CSV 或 Excel(.xlsx)文件({what}),请另存后再导入"
+    message_en = "This is neither a CSV nor an Excel (.xlsx) file ({what}); save it as one and import that"
+
+
+class SheetDamaged(ImportFileError):
+    code = "import_sheet_damaged"
+    message_zh = "Excel 文件已损坏或不完整({detail}),请用表格软件打开并另存一次"
+    message_en = "The Excel file is damaged or incomplete ({detail}); open it in a spreadsheet and save it again"
+
+
+class SheetTooBig(ImportFileError):
+    code = "import_sheet_too_big"
+    message_zh = "Excel 文件的内容大得不正常({part}:{size}),未读取"
+    message_en = "The Excel file unpacks to an unreasonable size ({part}: {size}) and was not read"
+
+
+class SheetUnsafe(ImportFileError):
+    code = "import_sheet_unsafe"
+    message_zh = "Excel 文件含有外部实体声明({part}),未读取"
+    message_en = "The Excel file declares entities ({part}) and was not read"
+
+
+class SheetProtected(ImportFileError):
+    code = "import_sheet_protected"
+    message_zh = "Excel 文件有密码,请去掉密码后再导入"
+    message_en = "The Excel file is protected by a password; remove it and import again"
+
+
+class SheetNotFound(ImportFileError):
+    code = "import_sheet_not_found"
+    message_zh = "没有名为「{sheet}」的工作表;文件里有:{sheets}"
+    message_en = "There is no sheet {sheet!r}; the file has: {sheets}"
+
+
+class SheetEmpty(ImportFileError):
+    code = "import_sheet_empty"
+    message_zh = "工作表「{sheet}」是空的"
+    message_en = "The sheet {sheet!r} is empty"
+
+
+class OldExcel(ImportFileError):
+    code = "import_xls"
+    message_zh = "这是旧式 Excel 文件(.xls),请另存为 .xlsx 或 CSV 再导入"
+    message_en = "This is an old Excel file (.xls); save it as .xlsx or CSV and import that"
+
+
+class BadMapping(ImportFileError):
+    code = "import_mapping_invalid"
+    message_zh = "列的对应关系无效:{value};可用的字段:{fields}"
+    message_en = "The mapping {value!r} is not valid; the fields are: {fields}"
+
+
+class NotAPair(ImportFileError):
+    code = "import_files_do_not_match"
+    message_zh = "--with 的文件与主文件不成对:需要同一平台的订单报表和明细(宝贝)报表"
+    message_en = "The file given by --with does not go with the other: an order and a detail report are needed"
 
 
 class EmptyFile(ImportFileError):
@@ -58,3 +112,75 @@ class ReadingFailed(BusinessError):
     status = 500
     message_zh = "读取文件的进程中断:{detail}"
     message_en = "The process that reads the file broke off: {detail}"
+
+
+class UploadBroken(BusinessError):
+    code = "upload_broken"
+    status = 400
+    message_zh = "上传的内容不完整或格式不对:{reason}"
+    message_en = "The upload is incomplete or malformed: {reason}"
+
+
+class UploadTooLarge(BusinessError):
+    code = "upload_too_large"
+    status = 413
+    message_zh = "文件超过 {limit_mb} MB"
+    message_en = "The file is larger than {limit_mb} MB"
+
+
+class UploadTypeUnsupported(BusinessError):
+    code = "upload_type_unsupported"
+    status = 415
+    message_zh = "请以 multipart/form-data、text/csv 或 application/octet-stream 上传文件"
+    message_en = "Upload the file as multipart/form-data, text/csv or application/octet-stream"
+
+
+class NoRoomForImport(BusinessError):
+    code = "import_no_room"
+    status = 507
+    message_zh = "服务器磁盘空间不足,未接收此文件"
+    message_en = "The server's disk is too full to take this file"
+
+
+class ImportNotFound(NotFound):
+    code = "import_not_found"
+    message_zh = "找不到导入 {what}"
+    message_en = "Import {what} not found"
+
+
+class TooManyImports(Conflict):
+    code = "too_many_imports"
+    message_zh = "未完成的导入或保留的文件过多(最多 {limit}),请等待完成或先取消"
+    message_en = "Too many imports are waiting or too many files are kept (at most {limit}); wait, or cancel some"
+
+
+class ImportNotStartable(Conflict):
+    code = "import_not_startable"
+    message_zh = "只有核对完、失败或已取消的导入可以开始,此导入为 {state}"
+    message_en = "Only a finished dry run, a failed or a cancelled import can be started; this one is {state}"
+
+
+class ImportIsOver(Conflict):
+    code = "import_is_over"
+    message_zh = "此导入已结束({state}),不能取消"
+    message_en = "This import is over ({state}); it can't be cancelled"
+
+
+class ImportNotOver(Conflict):
+    code = "import_not_over"
+    message_zh = "此导入尚未结束({state}),错误文件还不完整"
+    message_en = "This import is not over yet ({state}), so its error file is not complete"
+
+
+class ImportFilesDeleted(BusinessError):
+    code = "import_files_deleted"
+    status = 410
+    message_zh = "此导入的文件已按期删除"
+    message_en = "The files of this import were deleted, as they are after some days"
+
+
+class ImportBrokeOff(BusinessError):
+    code = "import_broke_off"
+    status = 500
+    message_zh = "导入多次中断,已停止;已写入的内容不会重复,可再次开始"
+    message_en = "The import broke off several times and was stopped; what was written stays and is not taken twice"

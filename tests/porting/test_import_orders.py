@@ -282,6 +282,19 @@ async def test_two_processes_read_a_big_file_as_one_would(
     assert [f["code"] for f in faults] == ["bad_amount", "order_incomplete"]
 
 
+async def test_an_endless_line_is_one_bad_row_for_two_processes_too(
+    bench: Bench, shop: Shop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reading, "_TWO_PARTS_BYTES", 100)
+    path = tmp_path / "orders.csv"
+    good = "A{},2025-03-01 10:00:00,s1,1,\n"
+    text = "order_no,ordered_at,store,paid_amount,note\n" + good.format(1) + "A2,x,s1,1," + "x" * 12_000_000
+    path.write_text(f"{text}\n{good.format(3)}", encoding="utf-8")
+    result = await import_orders(bench, shop.merchant_id, path)
+    assert (result.rows, result.counts["created"]) == (3, 2)
+    assert [(f["line"], f["code"]) for f in error_rows(result.error_file)] == [("3", "cell_too_long")]
+
+
 async def test_nothing_is_written_when_a_column_is_missing(bench: Bench, shop: Shop, tmp_path: Path) -> None:
     path = tmp_path / "orders.csv"
     path.write_text("order_no,store\n1,s1\n", encoding="utf-8")

@@ -5,11 +5,12 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Callable
-from datetime import UTC, date, datetime, timedelta, timezone, tzinfo
+from datetime import UTC, date, datetime, timedelta, tzinfo
 from typing import Generic, TypeVar
 
 from huimeng.kernel.money import FEN_MAX, parse_fen
-from huimeng.porting.rules.faults import CellFault
+from huimeng.porting.rules import dates
+from huimeng.porting.rules.faults import CellFault, mark_in
 
 T = TypeVar("T")
 
@@ -22,16 +23,16 @@ _MICROSECOND = timedelta(microseconds=1)
 
 _BAD = re.compile(r"[\x00-\x08\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
 _SPACES = re.compile(r"\s+")
-_TIME = re.compile(
-    r"(\d{4})[-/.年](\d{1,2})[-/.月](\d{1,2})日?"
-    r"(?:[ T]+(\d{1,2})[:时](\d{2})(?:[:分](\d{2})秒?(?:[.,](\d{1,9}))?)?分?)?"
-    r"\s*(Z|[+-]\d{2}:?\d{2})?\Z",
-    re.IGNORECASE | re.ASCII,
-)
-_COMPACT_DAY = re.compile(r"(\d{4})(\d{2})(\d{2})\Z", re.ASCII)
 # Thousands are grouped by a comma, and only in threes: 1,23 is not 123.
 _GROUPED = re.compile(r"[+-]?\d{1,3}(?:,\d{3})+(?:\.\d*)?\Z", re.ASCII)
 _NUMBER = re.compile(r"([+-]?)(\d+)(?:\.(\d*))?\Z", re.ASCII)
+_MONEY = re.compile(
+    r"([+-]?)\s*(?:¥|\$|RMB|CNY|人民币)?\s*([+-]?)\s*([\d,]+(?:\.\d*)?)\s*(?:元|圆|RMB|CNY)?\Z", re.ASCII
+)
+_BRACKETS = re.compile(r"\(([^()+-]+)\)\Z")
+# ="0123" is how a file keeps a spreadsheet from reading a number.
+_WRAPPED = re.compile(r'="?(.*?)"?\Z', re.DOTALL)
+_SCIENTIFIC = re.compile(r"-?\d(?:\.\d+)?E\+\d{2,3}\Z", re.IGNORECASE | re.ASCII)
 
 
 class Memo(dict[str, T], Generic[T]):
@@ -55,17 +56,34 @@ def text(cell: str, limit: int) -> str:
     cell = cell.strip()
     if not cell.isprintable():
         if _BAD.search(cell):
-            raise CellFault("bad_characters")
+            raise mark_in(cell) or CellFault("bad_characters")
         cell = _SPACES.sub(" ", cell)
+    if "=" in cell:
+        cell = _unwrapped(cell)
     if len(cell) > limit:
         raise CellFault("cell_too_long", str(limit))
     return cell
 
 
+def _unwrapped(cell: str) -> str:
+    """What is inside of ="..."; a formula is left as it is."""
+    inner = _WRAPPED.match(cell) if cell.startswith('="') and cell.endswith('"') and len(cell) > 2 else None
+    return cell if inner is None else inner[1].replace('""', '"').strip()
+
+
 def code(cell: str, limit: int) -> str:
-    """An identifier: like text, and full-width letters and digits become ordinary ones; '.0' of a spreadsheet stays."""
+    """An identifier: like text, and full-width letters and digits become ordinary ones; '.0' of a spreadsheet stays.
+
+    One that a spreadsheet made a number of 3.12E+17 has lost its digits.
+    """
     cell = text(cell, limit)
-    return cell if cell.isascii() else unicodedata.normalize("NFKC", cell).strip()
+    if "'" in cell:
+        cell = cell.removeprefix("'").strip()
+    if not cell.isascii():
+        cell = unicodedata.normalize("NFKC", cell).strip()
+    if "+" in cell and _SCIENTIFIC.match(cell):
+        raise CellFault("id_lost_digits")
+    return cell
 
 
 def required_code(cell: str, limit: int) -> str:
@@ -77,17 +95,20 @@ def required_code(cell: str, limit: int) -> str:
 
 def _plain(cell: str) -> str:
     """Digits and signs as ASCII; CellFault for characters that no number or time holds."""
-    if cell.isascii() and cell.isprintable():
-        return cell.strip()
-    return unicodedata.normalize("NFKC", text(cell, 200)).replace("\N{MINUS SIGN}", "-").strip()
+    if not (cell.isascii() and cell.isprintable()):
+        cell = unicodedata.normalize("NFKC", text(cell, 200)).replace("\N{MINUS SIGN}", "-")
+    cell = cell.strip()
+    if "=" in cell:
+        cell = _unwrapped(cell)
+    return cell.removeprefix("'").strip() if "'" in cell else cell
 
 
 def money(cell: str) -> int:
-    """Yuan to fen. Taken: 1,234.50, ¥12, full-width digits; more than 2 decimals only when the rest are zeros."""
-    plain = _plain(cell).lstrip("¥$").removesuffix("元").strip()
+    """Yuan to fen. Taken: 1,234.50, ¥12, 12元, (12.00) as -12.00; more than 2 decimals only when the rest are zeros."""
+    plain = _plain(cell)
     if not plain:
         raise CellFault("required")
-    match = _NUMBER.match(plain.replace(",", "") if _GROUPED.match(plain) else plain)
+    match = _NUMBER.match(plain) or _NUMBER.match(_bare_amount(plain))
     if match is None:
         raise CellFault("bad_amount")
     sign, whole, decimals = match.group(1), match.group(2).lstrip("0") or "0", (match.group(3) or "").rstrip("0")
@@ -101,12 +122,28 @@ def money(cell: str) -> int:
     return fen
 
 
+def _bare_amount(plain: str) -> str:
+    """Without currency, brackets and thousands; "" for what is no amount."""
+    if len(plain) > 64:
+        return ""
+    bracketed = _BRACKETS.match(plain)
+    match = _MONEY.match(bracketed[1].strip() if bracketed else plain)
+    if match is None or (match[1] and match[2]):
+        return ""
+    digits = match[3]
+    if "," in digits:
+        if not _GROUPED.match(digits):
+            return ""
+        digits = digits.replace(",", "")
+    return f"{'-' if bracketed else match[1] or match[2]}{digits}"
+
+
 def quantity(cell: str) -> str:
     """Canonical decimal text without needless zeros; an empty cell is one piece."""
     plain = _plain(cell)
     if not plain:
         return "1"
-    match = _NUMBER.match(plain.replace(",", "") if _GROUPED.match(plain) else plain)
+    match = _NUMBER.match(plain) or _NUMBER.match(_bare_amount(plain))
     if match is None:
         raise CellFault("bad_quantity")
     sign, whole, decimals = match.group(1), match.group(2).lstrip("0") or "0", (match.group(3) or "").rstrip("0")
@@ -132,8 +169,8 @@ def whole_number(cell: str) -> int:
     return int(digits)
 
 
-def moment(cell: str, source: tzinfo, latest: datetime) -> datetime:
-    """A date, or date and time, in UTC; source is the zone of one written without a zone."""
+def moment(cell: str, source: tzinfo, latest: datetime, order: str = "") -> datetime:
+    """A date, or date and time, in UTC; source is the zone of one written without a zone, order: see dates.read."""
     if len(cell) == 19 and cell[4] == "-" and cell[10] in " T" and cell[13] == cell[16] == ":" and cell.isascii():
         # The usual 2025-03-01 18:30:00, which C code reads much faster; what it refuses is looked at again below.
         try:
@@ -145,17 +182,9 @@ def moment(cell: str, source: tzinfo, latest: datetime) -> datetime:
     plain = _plain(cell)
     if not plain:
         raise CellFault("required")
-    match = _TIME.match(plain) or _COMPACT_DAY.match(plain)
-    if match is None:
-        raise CellFault("bad_time")
-    parts = match.groups()
-    year, month, day = int(parts[0]), int(parts[1]), int(parts[2])
-    hour, minute, second, fraction, offset = parts[3:] if len(parts) > 3 else (None,) * 5
-    micro = int((fraction or "0").ljust(6, "0")[:6])
-    zone = source if offset is None else _offset(offset)
+    written = dates.read(plain, order, "bad_time")
     try:
-        local = datetime(year, month, day, int(hour or 0), int(minute or 0), int(second or 0), micro, zone)
-        at = local.astimezone(UTC)
+        at = written.at.replace(tzinfo=written.offset or source).astimezone(UTC)
     except (ValueError, OverflowError) as error:
         raise CellFault("bad_time") from error
     return _in_range(at, latest)
@@ -167,16 +196,6 @@ def _in_range(at: datetime, latest: datetime) -> datetime:
     return at
 
 
-def _offset(written: str) -> timezone:
-    if written in "Zz":
-        return UTC
-    hours, minutes = int(written[1:3]), int(written[-2:])
-    if hours > 18 or minutes > 59:
-        raise CellFault("bad_time")
-    delta = timedelta(hours=hours, minutes=minutes)
-    return timezone(-delta if written[0] == "-" else delta)
-
-
 def microseconds(at: datetime) -> int:
     """Since 1970, exactly: a float of seconds would not hold them."""
     return (at - _EPOCH) // _MICROSECOND
@@ -186,16 +205,7 @@ def from_microseconds(value: int) -> datetime:
     return _EPOCH + timedelta(microseconds=value)
 
 
-def calendar_day(cell: str) -> date | None:
+def calendar_day(cell: str, order: str = "") -> date | None:
     """A date without a time of day; None for an empty cell."""
     plain = _plain(cell)
-    if not plain:
-        return None
-    match = _TIME.match(plain) or _COMPACT_DAY.match(plain)
-    if match is None:
-        raise CellFault("bad_date")
-    year, month, day = (int(part) for part in match.groups()[:3])
-    try:
-        return date(year, month, day)
-    except ValueError as error:
-        raise CellFault("bad_date") from error
+    return dates.read(plain, order, "bad_date").at.date() if plain else None

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 
 import msgspec
 
-from huimeng.porting.errors import DuplicateColumn, EmptyFile, MissingColumns
+from huimeng.porting.errors import BadMapping, DuplicateColumn, EmptyFile, MissingColumns
 
 # field: names it is known by; the first is shown in messages. Compared without case, spaces, units and punctuation.
 ORDER_COLUMNS: Mapping[str, Sequence[str]] = {
@@ -28,6 +28,13 @@ ORDER_COLUMNS: Mapping[str, Sequence[str]] = {
 }
 ORDER_REQUIRED = ("order_no", "ordered_at", "store", "paid_amount")
 
+# What a file of orders may tell of refunds beside them.
+REFUND_COLUMNS: Mapping[str, Sequence[str]] = {
+    "original_no": ("original_no", "原订单号", "原订单编号", "原单号", "退货原单号", "original_order_no"),
+    "refund_amount": ("refund_amount", "退款金额", "已退金额", "已退款金额"),
+}
+ORDER_FILE_COLUMNS: Mapping[str, Sequence[str]] = {**ORDER_COLUMNS, **REFUND_COLUMNS}
+
 MEMBER_COLUMNS: Mapping[str, Sequence[str]] = {
     "external_id": ("external_id", "会员编号", "会员号", "会员id", "member_id"),
     "name": ("name", "姓名", "会员姓名", "名字"),
@@ -43,9 +50,27 @@ MEMBER_COLUMNS: Mapping[str, Sequence[str]] = {
     "consent_at": ("consent_at", "授权时间", "同意时间"),
 }
 
+# What a column's cells are, where a spreadsheet's number could be taken for something else.
+KINDS: Mapping[str, str] = {
+    **dict.fromkeys(("order_no", "line_no", "store", "member", "sku", "original_no"), "id"),
+    **dict.fromkeys(("external_id", "phone", "card_no"), "id"),
+    **dict.fromkeys(("ordered_at", "birthday", "registered_at", "points_expires_at", "consent_at"), "time"),
+    **dict.fromkeys(("quantity", "list_amount", "paid_amount", "refund_amount", "points", "growth"), "number"),
+}
+# Columns whose value in a merged cell belongs to every row of it; an amount does not.
+SHARED_FIELDS = frozenset(
+    (
+        *("order_no", "ordered_at", "store", "member", "tender", "status", "original_no", "external_id", "phone"),
+        *("card_no", "name", "birthday", "registered_at", "join_source", "tags", "consent_at"),
+    )
+)
+# Lines at the top of a file among which the header is looked for.
+HEADER_LINES = 50
+LEFT_OUT = "-"
+
 # A unit in brackets: 实付金额(元).
 _UNIT = re.compile(r"[(\[【].*?[)\]】]")
-_FILLING = re.compile(r"[\s_\-*::]+")
+_FILLING = re.compile(r"[\s_\-*::='\"\ufeff]+")
 
 
 class Header(msgspec.Struct, frozen=True):
@@ -64,16 +89,26 @@ class Header(msgspec.Struct, frozen=True):
         return field if place is None else self.names[place]
 
 
-def match_header(cells: Sequence[str], columns: Mapping[str, Sequence[str]], required: Sequence[str] = ()) -> Header:
-    """EmptyFile without a header, MissingColumns and DuplicateColumn when a field is in no column or in two."""
+def match_header(
+    cells: Sequence[str],
+    columns: Mapping[str, Sequence[str]],
+    required: Sequence[str] = (),
+    mapping: Mapping[str, str] | None = None,
+) -> Header:
+    """EmptyFile without a header, MissingColumns and DuplicateColumn when a field is in no column or in two.
+
+    mapping: column -> field as told for this source (LEFT_OUT: not used); it goes before the names that are known.
+    """
     if not any(cell.strip() for cell in cells):
         raise EmptyFile()
-    fields = {_plain(name): field for field, names in columns.items() for name in names}
+    told = {plain_name(name): field for name, field in (mapping or {}).items()}
+    here = {told[plain_name(cell)] for cell in cells if plain_name(cell) in told}
+    fields = {plain_name(name): f for f, names in columns.items() for name in names if f not in here} | told
     places: dict[str, int] = {}
     unknown: list[str] = []
     for place, cell in enumerate(cells):
-        field = fields.get(_plain(cell))
-        if field is None:
+        field = fields.get(plain_name(cell)) if cell.strip() else None
+        if field is None or field not in columns:
             if cell.strip():
                 unknown.append(cell.strip()[:60])
         elif field in places:
@@ -87,6 +122,33 @@ def match_header(cells: Sequence[str], columns: Mapping[str, Sequence[str]], req
     return Header(places, tuple(cell.strip()[:60] for cell in cells), tuple(unknown))
 
 
-def _plain(name: str) -> str:
+def likeness(
+    cells: Sequence[str], columns: Mapping[str, Sequence[str]], mapping: Mapping[str, str] | None = None
+) -> int:
+    """How many different fields a row names: the header is the row of a file's top that names most."""
+    fields = {plain_name(name): field for field, names in columns.items() for name in names}
+    fields |= {plain_name(name): field for name, field in (mapping or {}).items()}
+    return len({fields[plain_name(cell)] for cell in cells if len(cell) < 100 and plain_name(cell) in fields})
+
+
+def check_mapping(mapping: Mapping[str, str], columns: Mapping[str, Sequence[str]]) -> None:
+    """BadMapping for a field that is not known, or told twice."""
+    known = [*columns, LEFT_OUT]
+    told = [field for field in mapping.values() if field != LEFT_OUT]
+    for name, field in mapping.items():
+        if field not in known or not plain_name(name) or told.count(field) > 1 or len(name) > 100:
+            raise BadMapping(value=f"{name[:60]}={field[:40]}", fields=", ".join(known))
+
+
+def together(kept: Mapping[str, str], told: Mapping[str, str]) -> dict[str, str]:
+    """What is told now beside what was told before; a field that comes from another column now comes from no other."""
+    fields = {field for field in told.values() if field != LEFT_OUT}
+    names = {plain_name(name) for name in told}
+    still = {name: field for name, field in kept.items() if field not in fields and plain_name(name) not in names}
+    return {**still, **told}
+
+
+def plain_name(name: str) -> str:
+    """A column's name as it is compared: without case, spaces, units, punctuation and a file's wrappers."""
     text = unicodedata.normalize("NFKC", name).lower()
     return _FILLING.sub("", _UNIT.sub("", text))

@@ -45,6 +45,48 @@ REASONS: dict[str, tuple[str, str]] = {
     "too_many_lines": ("一张订单超过 {note} 行", "one order has more than {note} lines"),
     "conflict": ("与已导入的不同,未改动:{note}", "differs from what was imported before, nothing changed: {note}"),
     "refused": ("未能导入:{note}", "could not be imported: {note}"),
+    "ambiguous_date": (
+        "分不清月和日,请写成 2024-01-02,或用 --date-order 说明",
+        "month and day can't be told apart; write 2024-01-02, or say which with --date-order",
+    ),
+    "id_lost_digits": (
+        "号码被表格软件变成了数字,末几位已丢失:请把该列设为「文本」后重新导出",
+        "the spreadsheet made a number of this id and lost its last digits; "
+        "format the column as text and export it again",
+    ),
+    "sheet_error": ("单元格是错误值 {note}", "the cell is the error {note}"),
+    "formula_without_value": (
+        "公式没有计算结果:请用表格软件打开并保存一次,或粘贴为数值",
+        "the formula has no value; open and save the file in a spreadsheet, or paste values",
+    ),
+    "refund_without_order": (
+        "没有找到要退款的订单 {note}",
+        "the order {note} that this refund names is not there",
+    ),
+    "refund_ambiguous": (
+        "有多张订单都是这个号 {note},无法确定退哪一张",
+        "several orders have the number {note}; it can't be told which one is refunded",
+    ),
+    "refund_line_unknown": (
+        "原订单 {note} 里没有这件商品可退",
+        "the order {note} has no such goods left to refund",
+    ),
+    "refund_too_large": (
+        "退款多于原订单 {note} 可退的数量或金额",
+        "the refund is more than is left of the order {note}",
+    ),
+    "amounts_differ": (
+        "订单金额与明细之和不符:{note}",
+        "the amount of the order is not the sum of its lines: {note}",
+    ),
+    "detail_missing": (
+        "订单在明细(宝贝)报表里没有对应的行",
+        "the order has no line in the detail report",
+    ),
+    "order_missing": (
+        "明细的订单不在订单报表里:{note}",
+        "the order of this line is not in the order report: {note}",
+    ),
     "no_identity": (
         "会员编号、手机号、卡号至少填一项",
         "at least one of member id, phone and card number is needed",
@@ -52,10 +94,25 @@ REASONS: dict[str, tuple[str, str]] = {
     "growth_differs": ("同一会员的各行成长值不同", "the rows of one member have different growth"),
 }
 
+# A cell whose fault was found before it was written as text: no cell of a file can be read with this character in it.
+_MARK = "\x1a"
 SHOWN_CHARACTERS = 60
 _UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 # Spreadsheets run a cell that begins with one of these.
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "\0", "＝", "＋", "－", "＠")  # fmt: skip
+
+
+def marked(code: str, note: str = "", value: str = "") -> str:
+    """The text of a cell that raises this fault when it is read, whatever its column."""
+    return _MARK + "|".join((code, note.replace("|", "/"), value))
+
+
+def mark_in(cell: str) -> CellFault | None:
+    """The fault that a cell was marked with."""
+    code, _, rest = cell[1:].partition("|")
+    if not cell.startswith(_MARK) or code not in REASONS:
+        return None
+    return CellFault(code, rest.partition("|")[0])
 
 
 class CellFault(Exception):
@@ -68,7 +125,10 @@ class CellFault(Exception):
 
 
 class RowFault(msgspec.Struct, frozen=True):
-    """A row of the error file. line is the physical line in the input, 0 when it is not known."""
+    """A row of the error file. line is the physical line (a sheet's row) in the input, 0 when it is not known.
+
+    note_en: when the note itself is in words.
+    """
 
     line: int
     code: str
@@ -77,10 +137,11 @@ class RowFault(msgspec.Struct, frozen=True):
     note: str = ""
     business_day: str = ""
     order_no: str = ""
+    note_en: str = ""
 
     def reason(self, lang: str) -> str:
         zh, en = REASONS[self.code]
-        return (zh if lang == "zh" else en).replace("{note}", self.note)
+        return zh.replace("{note}", self.note) if lang == "zh" else en.replace("{note}", self.note_en or self.note)
 
 
 FAULT_HEADER = ("line", "column", "value", "code", "reason_zh", "reason_en", "business_day", "order_no")
@@ -107,4 +168,6 @@ def _harmless(text: str) -> str:
 
 def shown(text: str, limit: int = SHOWN_CHARACTERS) -> str:
     """A value shortened for a message."""
+    if text.startswith(_MARK):
+        text = text.rpartition("|")[2]
     return text if len(text) <= limit else text[:limit] + "…"

@@ -17,6 +17,7 @@ from huimeng.porting.rules import cells
 from huimeng.porting.rules.cells import Memo
 from huimeng.porting.rules.columns import Header
 from huimeng.porting.rules.faults import CellFault, RowFault, shown
+from huimeng.porting.rules.summary import is_no_row
 
 if TYPE_CHECKING:
     from _csv import Reader
@@ -45,6 +46,7 @@ class MemberSettings(msgspec.Struct, frozen=True):
     source_timezone: str
     latest: datetime
     far: datetime
+    date_order: str = ""
 
 
 class MemberRows:
@@ -55,31 +57,33 @@ class MemberRows:
     def __init__(self, header: Header, settings: MemberSettings, report: Callable[[RowFault], None]) -> None:
         self.rows = 0
         self.bad_rows = 0
+        self.no_rows = 0
         self.records: list[MemberRecord] = []
         self._header = header
         self._report = report
         self._open: MemberRecord | None = None
-        source = zone(settings.source_timezone)
+        source, order = zone(settings.source_timezone), settings.date_order
+        self._needed = [header.places[field] for field in _IDENTITIES if field in header.places]
 
         def past(cell: str) -> datetime | None:
-            return cells.moment(cell, source, settings.latest) if cell.strip() else None
+            return cells.moment(cell, source, settings.latest, order) if cell.strip() else None
 
         def expiry(cell: str) -> datetime | None:
             if cell.strip().lower() in _NEVER:
                 return None
             if _DAY_ONLY.match(cell):
-                day = cells.calendar_day(cell)
+                day = cells.calendar_day(cell, order)
                 if day is None or day.year > settings.far.year:
                     raise CellFault("time_out_of_range")
                 return end_of_day(day, settings.timezone)
-            return cells.moment(cell, source, settings.far)
+            return cells.moment(cell, source, settings.far, order)
 
         self._parsers: dict[str, Callable[[str], Any]] = {
             "external_id": lambda cell: cells.code(cell, 64),
             "name": lambda cell: cells.text(cell, 64),
             "phone": lambda cell: cells.code(cell, 40),
             "card_no": lambda cell: cells.code(cell, 64),
-            "birthday": Memo(cells.calendar_day).__getitem__,
+            "birthday": Memo(lambda cell: cells.calendar_day(cell, order)).__getitem__,
             "registered_at": past,
             "join_source": Memo(lambda cell: cells.text(cell, 64)).__getitem__,
             "points": Memo(cells.whole_number).__getitem__,
@@ -97,7 +101,10 @@ class MemberRows:
                 start, end = end, reader.line_num
                 if len(row) > width and not any(cell.strip() for cell in row[width:]):
                     del row[width:]
-                if not any(row):
+                if not any(cell.strip() for cell in row):
+                    continue
+                if is_no_row(row, self._header.names, self._needed):
+                    self.no_rows += 1
                     continue
                 self.rows += 1
                 self._row(row, before + start + 1)

@@ -8,7 +8,7 @@ lines None says that a row of this order is bad, so that the order must not be i
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from operator import itemgetter
 from typing import TYPE_CHECKING
@@ -21,6 +21,7 @@ from huimeng.porting.rules import cells, words
 from huimeng.porting.rules.cells import Memo
 from huimeng.porting.rules.columns import Header
 from huimeng.porting.rules.faults import CellFault, RowFault, shown
+from huimeng.porting.rules.summary import is_no_row
 from huimeng.porting.rules.words import OrderStatus
 
 if TYPE_CHECKING:
@@ -31,6 +32,7 @@ Goods = tuple[str, str, str]
 Line = tuple[Goods, str, int, int, str]
 StoreKey = int | str
 Run = tuple[StoreKey, str, int, str, OrderStatus, str, int, list[Line] | None]
+RefundRun = tuple[StoreKey, str, int, str, str, str, int, list[Line] | None]
 
 ORDER_NO_CHARACTERS = 64
 CODE_CHARACTERS = 64
@@ -42,7 +44,8 @@ _QUARTER = 15 * 60 * 1_000_000
 
 _HEAD = ("order_no", "ordered_at", "store", "member", "tender", "status")
 _BODY = ("sku", "product", "category", "quantity", "list_amount", "paid_amount", "line_no")
-_HeadCells = tuple[str, str, str, str, str, str]
+# The cells of _HEAD, and the original order's number where the file has it.
+_HeadCells = tuple[str, ...]
 # Cells of a row whose order is only guessed: number, time, store.
 _Clue = tuple[str, str, str]
 
@@ -67,10 +70,16 @@ class ReadSettings(msgspec.Struct, frozen=True):
     source_timezone: str | None = None
     create_stores: bool = False
     only_store: str | None = None
+    date_order: str = ""
 
 
 class OrderRows:
-    """Takes the rows of the file in order; hands runs to sink(day ordinal, run) and faults to report(fault)."""
+    """Takes the rows of the file in order; hands runs to sink(day ordinal, run) and faults to report(fault).
+
+    refunds takes runs that are refunds: (store, number of the refunded order, time, number of the refund, "return",
+    tender, first line, lines), or, for a line that says how much of it was refunded, (..., "", "returned", amount in
+    fen, line, [the line as it was sold]).
+    """
 
     def __init__(
         self,
@@ -78,14 +87,20 @@ class OrderRows:
         settings: ReadSettings,
         sink: Callable[[int, Run], None],
         report: Callable[[RowFault], None],
+        refunds: Callable[[int, RefundRun], None] = lambda day, run: None,
     ) -> None:
         self.rows = 0
         self.bad_rows = 0
+        self.no_rows = 0
         self.new_stores: set[str] = set()
         self._header = header
         self._settings = settings
         self._sink = sink
         self._report = report
+        self._refunds = refunds
+        # The order that the open run refunds, as its rows say.
+        self._original = ""
+        self._needed = [header.places[field] for field in ("ordered_at",) if field in header.places]
         self._head: _HeadCells | None = None
         self._day = 0
         self._lines: list[Line] = []
@@ -112,11 +127,13 @@ class OrderRows:
         """
         header = self._header
         width = header.width
-        places = [header.places.get(field, width) for field in _HEAD]
+        fields = (*_HEAD, "original_no") if "original_no" in header.places else _HEAD
+        places = [header.places.get(field, width) for field in fields]
+        refunded = header.places.get("refund_amount")
         head_of: Callable[[list[str]], _HeadCells] = itemgetter(*places)
         body_of = itemgetter(*(header.places.get(field, width) for field in _BODY))
         # A column that the file lacks is read from an empty cell behind the last one.
-        lacking = len(header.places) < len(_HEAD) + len(_BODY)
+        lacking = any(field not in header.places for field in (*_HEAD, *_BODY))
         quantities, amounts, listings, goods_of = self._quantities, self._amounts, self._listings, self._goods.get
         if len(self._lines) > LINES_MAX:
             # Too many for one order: they are handed over, and refused when the order is put together.
@@ -153,6 +170,8 @@ class OrderRows:
                             cells.code(key, CODE_CHARACTERS) if key else "",
                         )
                     )
+                    if refunded is not None and row[refunded]:
+                        self._returned(row[refunded], before + start + 1)
                 except CellFault:
                     self._bad_line(row, before + start + 1)
         finally:
@@ -180,7 +199,8 @@ class OrderRows:
         previous = self._last
         self._close()
         try:
-            order_no = cells.required_code(head[0], ORDER_NO_CHARACTERS)
+            original = "" if len(head) == 6 else cells.code(head[6], ORDER_NO_CHARACTERS)
+            order_no = cells.required_code(head[0] or original, ORDER_NO_CHARACTERS)
             place = self._stores[head[2]]
             at = self._time(head[1], place)
             member, tender, status = self._members[head[3]], self._tenders[head[4]], self._statuses[head[5]]
@@ -191,6 +211,13 @@ class OrderRows:
         if place.store_id is None:
             self.new_stores.add(place.code)
         self._day = self._business_day(at, place)
+        if status == "open":
+            # Its other cells are nobody's business yet: what is not paid for may have no amounts.
+            self._last = (store, order_no, at, member, status, tender, line, [])
+            self._before = head
+            self._sink(self._day, self._last)
+            return False
+        self._original = original
         self._lines = []
         self._last = (store, order_no, at, member, status, tender, line, self._lines)
         if self._orphans:
@@ -202,7 +229,12 @@ class OrderRows:
         if self._last is not None and self._lines:
             # Here, because here two processes share the work; what is sorted is sorted again in no time.
             self._lines.sort()
-            self._sink(self._day, self._last)
+            run = self._last
+            if (self._original or run[4] == "refunded") and is_return(self._lines):
+                number = self._original or run[1]
+                self._refunds(self._day, (run[0], number, run[2], run[1], "return", run[5], run[6], self._lines))
+            else:
+                self._sink(self._day, run)
             self._lines = []
         self._head = None
 
@@ -232,8 +264,8 @@ class OrderRows:
         name = self._settings.source_timezone or place.timezone
         memo = self._times.get(name)
         if memo is None:
-            source, latest = zone(name), self._settings.latest
-            memo = self._times[name] = Memo(lambda text: cells.microseconds(cells.moment(text, source, latest)))
+            source, latest, order = zone(name), self._settings.latest, self._settings.date_order
+            memo = self._times[name] = Memo(lambda text: cells.microseconds(cells.moment(text, source, latest, order)))
         return memo[cell]
 
     def _store(self, cell: str) -> StorePlace:
@@ -252,6 +284,14 @@ class OrderRows:
             raise CellFault("unknown_store")
         return StorePlace(None, code, settings.timezone, settings.day_cut_minutes)
 
+    def _returned(self, cell: str, line: int) -> None:
+        """How much of the line that was just read has been refunded since."""
+        fen = abs(cells.money(cell)) if cell.strip() else 0
+        if fen and self._last is not None:
+            store, order_no, at = self._last[:3]
+            sold = self._lines[-1]
+            self._refunds(self._day, (store, order_no, at, "", "returned", str(fen), line, [sold]))
+
     # Faults.
 
     def _squared(self, row: list[str], line: int) -> bool:
@@ -259,6 +299,9 @@ class OrderRows:
         width = self._header.width
         if not row or not any(row):
             # A blank line between rows is no row.
+            return False
+        if is_no_row(row, self._header.names, self._needed):
+            self.no_rows += 1
             return False
         if len(row) > width and not any(cell.strip() for cell in row[width:]):
             del row[width:]
@@ -275,10 +318,18 @@ class OrderRows:
         return False
 
     def _bad_head(self, row: list[str], head: _HeadCells, line: int) -> None:
+        if not any(cell.strip() for cell in row):
+            # Empty cells between rows, as spreadsheets leave them.
+            self.rows -= 1
+            return
+        if is_no_row(row[: self._header.width], self._header.names, self._needed):
+            self.rows -= 1
+            self.no_rows += 1
+            return
         self.bad_rows += 1
         for fault in self._faults(row, line):
             self._report(fault)
-        self._orphan(head[:3], line)
+        self._orphan((head[0], head[1], head[2]), line)
 
     def _bad_line(self, row: list[str], line: int) -> None:
         """The head is good, so the order is known and must not be imported in part."""
@@ -287,6 +338,10 @@ class OrderRows:
         for fault in self._faults(row, line):
             self._report(msgspec.structs.replace(fault, order_no=self._last[1]))
         self._sink(self._day, _taint(self._last, line))
+        if self._original or self._last[4] == "refunded":
+            store, order_no, at = self._last[:3]
+            number = self._original or order_no
+            self._refunds(self._day, (store, number, at, order_no, "return", "", line, None))
 
     def _orphan(self, clue: _Clue | None, line: int) -> None:
         """A bad row belongs to a neighbour with its number and its time or store; one that can't be read at all, to
@@ -322,6 +377,8 @@ class OrderRows:
             "paid_amount": cells.money,
             "line_no": lambda cell: cells.code(cell, CODE_CHARACTERS),
             "ordered_at": self._time_alone,
+            "original_no": lambda cell: cells.code(cell, ORDER_NO_CHARACTERS),
+            "refund_amount": lambda cell: cells.money(cell) if cell.strip() else None,
         }
         for field, place in sorted(self._header.places.items(), key=itemgetter(1)):
             try:
@@ -333,11 +390,17 @@ class OrderRows:
     def _time_alone(self, cell: str) -> datetime:
         """The time of a row whose store may be unknown."""
         source = zone(self._settings.source_timezone or self._settings.timezone)
-        return cells.moment(cell, source, self._settings.latest)
+        return cells.moment(cell, source, self._settings.latest, self._settings.date_order)
 
 
 def _belongs(clue: _Clue | None, head: _HeadCells) -> bool:
     return clue is not None and clue[0] == head[0] and (clue[1] == head[1] or clue[2] == head[2] or not any(clue[1:]))
+
+
+def is_return(lines: Sequence[Line]) -> bool:
+    """Whether all of it is given back: no line is sold, and at least one is returned."""
+    given = [line[3] < 0 or line[1].startswith("-") for line in lines]
+    return any(given) and all(back or line[3] == 0 for back, line in zip(given, lines, strict=True))
 
 
 def _taint(run: Run, line: int) -> Run:

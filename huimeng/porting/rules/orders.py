@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import date
+from operator import itemgetter
 
 import msgspec
 
@@ -26,6 +27,11 @@ class Draft(msgspec.Struct, frozen=True):
     lines: Sequence[Line]
     tenders: Sequence[tuple[str, int]]
     first_line: int
+    # Numbers of lines that were given back since.
+    returned: tuple[int, ...] = ()
+
+
+_FIRST_LINE = itemgetter(6)
 
 
 def assemble(runs: Iterable[Run]) -> Iterator[Draft | RowFault]:
@@ -38,7 +44,11 @@ def assemble(runs: Iterable[Run]) -> Iterator[Draft | RowFault]:
         (min(run[2] for run in group), str(store), order_no, group) for (store, order_no), group in groups.items()
     ):
         # An order without any good row has nothing to add to what was said of its rows.
-        if any(run[7] is not None for run in group):
+        if any(run[4] == "open" for run in group):
+            # Of an order that is not completed nothing is taken, also not what its other rows say.
+            first = min(group, key=_FIRST_LINE)
+            yield Draft(first[0], first[1], first[2], "", "open", (), (), first[6])
+        elif any(run[7] is not None for run in group):
             yield _draft(group)
 
 
@@ -73,16 +83,35 @@ def _draft(runs: Sequence[Run]) -> Draft | RowFault:
         tenders[kind] = tenders.get(kind, 0) + sum(line[3] for line in run[7] or ())
     # Sorted, the lines have the same numbers however the file was sorted: by their id, else by content.
     lines.sort(key=_by_key if keyed else None)
+    status, returned = _outcome(runs, lines)
     return Draft(
         first[0],
         first[1],
         min(run[2] for run in runs),
         max(run[3] for run in runs),
-        first[4],
+        status,
         lines,
         sorted(tenders.items()),
         min(run[6] for run in runs),
+        returned,
     )
+
+
+def _outcome(runs: Sequence[Run], lines: Sequence[Line]) -> tuple[OrderStatus, tuple[int, ...]]:
+    """The order's status, and which lines of a completed one were given back."""
+    statuses = {run[4] for run in runs}
+    if len(statuses) == 1:
+        return runs[0][4], ()
+    if "completed" not in statuses:
+        return "refunded", ()
+    gone = sorted(line for run in runs if run[4] != "completed" for line in run[7] or ())
+    numbers: list[int] = []
+    for number, line in enumerate(lines, 1):
+        # Equal lines are as good as each other.
+        if line in gone:
+            gone.remove(line)
+            numbers.append(number)
+    return "completed", tuple(numbers)
 
 
 def _by_key(line: Line) -> tuple[int, str, Line]:
@@ -99,7 +128,7 @@ def _contradiction(runs: Sequence[Run]) -> RowFault | None:
     if len(members) > 1:
         return _fault(runs, "members_differ", shown(", ".join(members)))
     statuses = sorted({run[4] for run in runs})
-    if len(statuses) > 1:
+    if len(statuses) > 1 and "voided" in statuses:
         return _fault(runs, "statuses_differ", ", ".join(statuses))
     return None
 
@@ -143,13 +172,29 @@ def order_input(draft: Draft, source: str, day: date, store_id: int, member_id: 
     )
 
 
-def differences(kept: Order, given: OrderInput, status: str) -> str:
+_NAMES_ZH = {
+    "status": "状态",
+    "ordered_at": "下单时间",
+    "member": "会员",
+    "paid": "实付",
+    "list": "原价",
+    "lines": "行数",
+    "tenders": "支付方式",
+    "line": "行",
+    "content": "内容",
+}
+
+
+def differences(kept: Order, given: OrderInput, status: str, lang: str = "en") -> str:
     """What a row of the file says otherwise than the order that is there: 'paid 12.00 -> 13.00; lines 3 -> 4'."""
     found: list[str] = []
 
+    def named(name: str) -> str:
+        return _NAMES_ZH[name] if lang == "zh" else name
+
     def compare(name: str, ours: str, theirs: str) -> None:
         if ours != theirs:
-            found.append(f"{name} {ours or '-'} -> {theirs or '-'}")
+            found.append(f"{named(name)} {ours or '-'} -> {theirs or '-'}")
 
     compare("status", STATUS_NAMES[kept.status], status)
     compare("ordered_at", kept.ordered_at.isoformat(), given.ordered_at.isoformat())
@@ -163,10 +208,10 @@ def differences(kept: Order, given: OrderInput, status: str) -> str:
         other = (theirs.sku, theirs.product, theirs.category, theirs.quantity)
         amounts = (ours.list_fen, ours.paid_fen), (theirs.list_fen, theirs.paid_fen)
         if mine != other or amounts[0] != amounts[1] or ours.line_key != theirs.line_key:
-            found.append(f"line {number}: {_line(*mine, ours.paid_fen)} -> {_line(*other, theirs.paid_fen)}")
+            found.append(f"{named('line')} {number}: {_line(*mine, ours.paid_fen)} -> {_line(*other, theirs.paid_fen)}")
         if len(found) >= 5:
             break
-    return "; ".join(found[:5]) or "content"
+    return "; ".join(found[:5]) or named("content")
 
 
 def _member(member_id: int | None) -> str:

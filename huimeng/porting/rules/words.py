@@ -7,7 +7,8 @@ from typing import Literal
 from huimeng.porting.rules.cells import code
 from huimeng.porting.rules.faults import CellFault
 
-OrderStatus = Literal["completed", "refunded", "voided"]
+# open: not completed yet; closed: ended without the goods, whether they were paid before or not.
+OrderStatus = Literal["completed", "refunded", "voided", "open", "closed"]
 
 _STATUSES: dict[OrderStatus, tuple[str, ...]] = {
     "completed": (
@@ -17,12 +18,20 @@ _STATUSES: dict[OrderStatus, tuple[str, ...]] = {
     ),
     "refunded": (
         *("refunded", "returned", "refund", "return"),
-        *("已退款", "退款", "全额退款", "退款成功", "已退货", "退货", "退款完成"),
+        *("已退款", "退款", "全额退款", "退款成功", "已退货", "退货", "退款完成", "已全额退款", "退货退款"),
     ),
     "voided": (
         *("voided", "void", "cancelled", "canceled"),
         *("已作废", "作废", "已取消", "取消", "已撤销", "撤销", "交易关闭", "已关闭"),
     ),
+    "open": (
+        *("pending", "unpaid", "open", "processing", "awaitingpayment", "pendingpayment", "waiting", "refunding"),
+        *("待付款", "待支付", "未付款", "未支付", "等待付款", "等待买家付款", "等待支付", "支付中", "待确认", "进行中"),
+        *("待发货", "待收货", "待自提", "待核销", "备货中", "配送中", "处理中", "退款中", "部分发货"),
+        *("买家已付款,等待卖家发货", "卖家已发货,等待买家确认", "卖家部分发货", "付款确认中"),
+    ),
+    # No word of a file by itself: readers of a platform's files give it.
+    "closed": ("closedontheplatform",),
 }
 _TENDERS = {
     "cash": ("cash", "现金"),
@@ -35,12 +44,14 @@ _TENDERS = {
     "coupon": ("coupon", "voucher", "券", "优惠券", "代金券", "团购券"),
     "other": ("other", "其他", "其它"),
 }
+# What readers of platforms' files write as a status.
+OPEN_WORD, CLOSED_WORD, COMPLETED_WORD = "待付款", "closed_on_the_platform", "已完成"
 _STATUS_OF = {word: status for status, words in _STATUSES.items() for word in words}
 _TENDER_OF = {word: kind for kind, words in _TENDERS.items() for word in words}
 
 
 def status(cell: str) -> OrderStatus:
-    """completed, refunded or voided; an empty cell is a completed order. A word that is not known is a fault."""
+    """An empty cell is a completed order; a word that is not known is a fault."""
     known = _STATUS_OF.get(_word(cell))
     if known is None:
         raise CellFault("unknown_status")

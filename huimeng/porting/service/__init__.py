@@ -1,7 +1,10 @@
 """Use cases of porting: bring in orders and members from a file."""
 
+from huimeng.porting.service import members, orders
 from huimeng.porting.service.importing import Context, ImportOptions, ImportResult, Progress
-from huimeng.porting.service.members import import_members
-from huimeng.porting.service.orders import import_orders
+from huimeng.porting.service.watching import watched
 
 __all__ = ["Context", "ImportOptions", "ImportResult", "Progress", "import_members", "import_orders"]
+
+import_members = watched("members", members.import_members)
+import_orders = watched("orders", orders.import_orders)

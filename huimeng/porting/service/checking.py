@@ -15,6 +15,7 @@ from huimeng.porting.rules.order_rows import Run
 from huimeng.porting.rules.orders import Draft, assemble, order_input
 from huimeng.porting.service.finding import MemberFinder
 from huimeng.porting.service.importing import Context, ImportOptions, Told
+from huimeng.porting.service.refunding import Refunder
 from huimeng.porting.service.reporting import ConflictReport
 from huimeng.porting.store.faults_file import FaultFile
 from huimeng.porting.store.spill import Spill
@@ -24,10 +25,16 @@ _TO_BE_CREATED = -1
 
 
 async def check_orders(
-    context: Context, finder: MemberFinder, spill: Spill, options: ImportOptions, errors: FaultFile, told: Told
+    context: Context,
+    finder: MemberFinder,
+    spill: Spill,
+    options: ImportOptions,
+    errors: FaultFile,
+    told: Told,
+    refunder: Refunder,
 ) -> dict[str, int]:
     """The counts that an import would end with, and its error rows."""
-    check = _Check(context, finder, options, errors)
+    check = _Check(context, finder, options, errors, refunder)
     days = spill.days()
     total, done = sum(spill.lines(day) for day in days), 0
     for day in days:
@@ -36,11 +43,20 @@ async def check_orders(
         done += spill.lines(day)
         told("check", done, total, check.counts, last=done == total)
     await check.conflicts.flush()
+    await refunder.flush()
     return check.counts
 
 
 class _Check:
-    def __init__(self, context: Context, finder: MemberFinder, options: ImportOptions, errors: FaultFile) -> None:
+    def __init__(
+        self,
+        context: Context,
+        finder: MemberFinder,
+        options: ImportOptions,
+        errors: FaultFile,
+        refunder: Refunder,
+    ) -> None:
+        self._refunder = refunder
         self.counts = {"created": 0, "unchanged": 0, "conflict": 0, "refused": 0, "members_created": 0}
         self._context = context
         self._finder = finder
@@ -53,7 +69,14 @@ class _Check:
     async def take(self, day: date, runs: list[Run]) -> None:
         await self._finder.find({run[3] for run in runs})
         drafts: list[tuple[Draft, OrderInput]] = []
+        closed: list[tuple[Draft, OrderInput]] = []
         for number, found in enumerate(assemble(runs)):
+            if isinstance(found, Draft) and found.status in ("open", "closed"):
+                if found.status == "open" or not isinstance(found.store, int):
+                    self._refunder.counts["left_out"] += 1
+                else:
+                    closed.append((found, order_input(found, self._options.source, day, found.store, None)))
+                continue
             draft = found if isinstance(found, Draft) else None
             fault = None if isinstance(found, Draft) else found
             if draft is not None:
@@ -71,6 +94,8 @@ class _Check:
             if number % 64 == 0:
                 await asyncio.sleep(0)
         await self._compare(drafts)
+        if closed:
+            await self._refunder.closed(closed)
 
     def _member(self, draft: Draft) -> int | None:
         member_id = self._finder.known.get(draft.member) if draft.member else None
@@ -91,8 +116,16 @@ class _Check:
             there = known.get(key)
             if there is None:
                 self.counts["created"] += 1
+                if draft.order_no in self._refunder.named:
+                    self._refunder.expected.add(draft.order_no)
+                if draft.returned:
+                    self._refunder.counts["refunds_created"] += 1
             elif there.content_hash == content_hash(order, draft.status):
                 self.counts["unchanged"] += 1
+                if draft.returned:
+                    await self._refunder.given_back(draft, there.order_id)
+            elif await self._refunder.differs(draft, order, there.order_id):
+                self.counts["unchanged"] += draft.status != "completed"
             else:
                 self.counts["conflict"] += 1
                 await self.conflicts.add(draft, order, there.order_id)

@@ -23,6 +23,8 @@ _KINDS_BY_COLUMN: Mapping[str, tuple[KindName, ...]] = {
     "会员号": ("external_id",),
     "external_id": ("external_id",),
     "会员手机号": ("phone",),
+    "联系手机": ("phone",),
+    "收件人手机号": ("phone",),
     "会员卡号": ("card_no",),
 }
 _ANY: tuple[KindName, ...] = ("external_id", "card_no", "phone")

@@ -10,14 +10,16 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import date
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import Any, Literal, Protocol
 
 import msgspec
 
+from huimeng.infra.audit import Action, record
 from huimeng.infra.crypto import Vault
-from huimeng.infra.database import Database
+from huimeng.infra.database import Connection, Database
 from huimeng.infra.teller import Command, Reply, Teller
 from huimeng.kernel.errors import TooBusy, Unavailable
+from huimeng.kernel.ids import cell_of
 from huimeng.kernel.times import zone
 from huimeng.porting.errors import BadImportOption, FileUnreadable
 from huimeng.porting.store.faults_file import FaultFile
@@ -26,6 +28,7 @@ from huimeng.porting.store.jobs import Job, begin_job, save_job
 UnknownMemberPolicy = Literal["error", "create", "anonymous"]
 
 _TOLD_SECONDS = 0.1
+_MAPPED_COLUMNS = 200
 # How long an import waits for a database that went away.
 _AWAY_SECONDS = 120.0
 
@@ -45,7 +48,9 @@ class Context(Protocol):
 
 class ImportOptions(msgspec.Struct, frozen=True, kw_only=True):
     """source_timezone: of times without a zone, the store's own when None. error_file: beside the input when None.
-    work_dir: where the spill lies, the system's temporary folder when None."""
+    work_dir: where the spill lies, the system's temporary folder when None. with_file: the other report of a pair.
+    mapping: column -> field, kept for this source. store: of all rows, whatever the file says. date_order: of dates
+    such as 01/02/2024, only unambiguous ones are taken when it is empty."""
 
     dry_run: bool = False
     earn: bool = True
@@ -55,10 +60,19 @@ class ImportOptions(msgspec.Struct, frozen=True, kw_only=True):
     source_timezone: str | None = None
     error_file: Path | None = None
     work_dir: Path | None = None
+    with_file: Path | None = None
+    sheet: str | None = None
+    mapping: dict[str, str] = {}
+    store: str | None = None
+    date_order: Literal["", "mdy", "dmy"] = ""
 
 
 class ImportResult(msgspec.Struct, frozen=True, kw_only=True):
-    """counts: created, unchanged, conflict, refused and more by kind; error_file None: there was nothing to report."""
+    """counts: created, unchanged, conflict, refused and more by kind; error_file None: there was nothing to report.
+
+    counts.left_out: orders that are not completed; counts.no_rows: totals and headers between the rows. platform: whose
+    export the file is.
+    """
 
     kind: Literal["orders", "members"]
     dry_run: bool
@@ -69,6 +83,7 @@ class ImportResult(msgspec.Struct, frozen=True, kw_only=True):
     unknown_columns: tuple[str, ...]
     error_file: Path | None
     seconds: float
+    platform: str | None = None
 
 
 class Progress(Protocol):
@@ -102,6 +117,10 @@ def check_options(options: ImportOptions) -> None:
             zone(options.source_timezone)
         except ValueError as error:
             raise BadImportOption(option="source-timezone", value=options.source_timezone[:60]) from error
+    if options.date_order not in ("", "mdy", "dmy"):
+        raise BadImportOption(option="date-order", value=str(options.date_order)[:40])
+    if len(options.mapping) > _MAPPED_COLUMNS:
+        raise BadImportOption(option="map", value=f"{len(options.mapping)} > {_MAPPED_COLUMNS}")
     if not options.source.isascii() or not options.source.isprintable() or not 0 < len(options.source) <= 32:
         raise BadImportOption(option="source", value=options.source[:40])
 
@@ -118,17 +137,29 @@ def open_errors(path: Path, options: ImportOptions) -> FaultFile:
 async def open_job(
     context: Context, merchant_id: int, kind: str, path: Path, options: ImportOptions, errors: FaultFile
 ) -> Job:
-    told = {
+    told: dict[str, Any] = {
         "earn": options.earn,
         "create_stores": options.create_stores,
         "unknown_member": options.unknown_member,
         "source": options.source,
         "source_timezone": options.source_timezone,
     }
+    if options.with_file is not None:
+        told["with"] = (await asyncio.to_thread(_sha256, options.with_file)).hex()
+    further = {"sheet": options.sheet, "map": options.mapping, "store": options.store, "dates": options.date_order}
+    told |= {name: value for name, value in further.items() if value}
     spelling = msgspec.json.encode(told, order="sorted").decode()
     digest = await asyncio.to_thread(_sha256, path)
     async with context.db.tenant(merchant_id) as conn:
-        return await begin_job(conn, merchant_id, kind, path.name, digest, spelling, str(errors.path))
+        job = await begin_job(conn, merchant_id, kind, path.name, digest, spelling, str(errors.path))
+        if not job.resumed:
+            after = {"kind": kind, "file_name": path.name, "sha256": digest.hex(), **told}
+            await _record(conn, merchant_id, "import.started", job, after)
+    return job
+
+
+async def _record(conn: Connection, merchant_id: int, action: Action, job: Job, after: Mapping[str, object]) -> None:
+    await record(conn, cell_of(merchant_id), action, ("import_job", str(job.job_id)), after=after)
 
 
 async def keep_job(
@@ -143,6 +174,8 @@ async def keep_job(
     async def save() -> None:
         async with context.db.tenant(merchant_id) as conn:
             await save_job(conn, merchant_id, job.job_id, position, counts, finished=finished)
+            if finished:
+                await _record(conn, merchant_id, "import.finished", job, {"counts": dict(counts)})
 
     waited = 0.0
     while True:

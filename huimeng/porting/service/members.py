@@ -23,7 +23,7 @@ from huimeng.member.values import ImportOutcome
 from huimeng.merchant.service import get_merchant, merchant_keys
 from huimeng.merchant.values import Merchant
 from huimeng.porting.commands import OpenBalance
-from huimeng.porting.rules.columns import MEMBER_COLUMNS, Header, match_header
+from huimeng.porting.rules.columns import MEMBER_COLUMNS, Header
 from huimeng.porting.rules.faults import FAULT_HEADER, RowFault
 from huimeng.porting.rules.members import MemberRecord, MemberRows, MemberSettings
 from huimeng.porting.rules.order_rows import settings_latest
@@ -41,8 +41,10 @@ from huimeng.porting.service.importing import (
     silent,
 )
 from huimeng.porting.service.rehearsal import rehearse
-from huimeng.porting.store.blocks import Reading, Source, open_source
+from huimeng.porting.service.taking_in import keep_mapping, open_file
+from huimeng.porting.store.blocks import Reading, Source, header_of
 from huimeng.porting.store.faults_file import FaultFile
+from huimeng.porting.store.folders import work_folder
 from huimeng.porting.store.jobs import Job, Opening, OpeningShelf
 
 # Members under way at once, and bytes of the file that are parsed between two turns of the others.
@@ -53,6 +55,7 @@ _JOB_SAVED_SECONDS = 1.0
 _STORED_CODES = {"conflict", "refused", "not_valid"}
 _SHELVES = {shelf.name: shelf for shelf in (MemberShelf(), IdentityShelf(), OpeningShelf(), AccountShelf())}
 # The columns of a file by the fields that members' checks name.
+_LABELS = {field: names[1] for field, names in MEMBER_COLUMNS.items()}
 _FIELDS = {"identities": "external_id", "source.channel": "join_source"}
 
 
@@ -70,23 +73,28 @@ async def import_members(
     options = options or ImportOptions()
     check_options(options)
     started = time.monotonic()
-    source = await asyncio.to_thread(open_source, path)
-    header = match_header(source.header, MEMBER_COLUMNS)
-    if not {"external_id", "phone", "card_no"} & header.places.keys():
-        match_header(source.header, MEMBER_COLUMNS, ("external_id",))
-    async with context.db.tenant(merchant_id) as conn:
-        merchant = await get_merchant(conn, merchant_id)
-        keys = await merchant_keys(conn, context.vault, merchant_id)
-    with open_errors(path, options) as errors:
-        job = None
-        if options.dry_run:
-            errors.begin()
-        else:
-            job = await open_job(context, merchant_id, "members", path, options, errors)
-            errors.begin(lambda row: _is_done(row, job))
-        work = _MemberImport(context, merchant, keys, options, errors, Told(progress), job)
-        await work.run(source, header)
-        kept = errors.close()
+    told = Told(progress)
+    with work_folder(options.work_dir) as folder:
+        taken = await open_file(context, merchant_id, "members", path, folder, MEMBER_COLUMNS, options, told)
+        source, header = taken.source, header_of(taken.source, MEMBER_COLUMNS)
+        if not {"external_id", "phone", "card_no"} & header.places.keys():
+            header_of(source, MEMBER_COLUMNS, ("external_id",))
+        async with context.db.tenant(merchant_id) as conn:
+            merchant = await get_merchant(conn, merchant_id)
+            keys = await merchant_keys(conn, context.vault, merchant_id)
+        with open_errors(path, options) as errors:
+            await keep_mapping(context, merchant_id, "members", options)
+            job = None
+            if options.dry_run:
+                errors.begin()
+            else:
+                job = await open_job(context, merchant_id, "members", path, options, errors)
+                errors.begin(lambda row: _is_done(row, job))
+            work = _MemberImport(context, merchant, keys, options, errors, told, job)
+            await work.run(source, header)
+            kept = errors.close()
+    if work.reader.no_rows:
+        work.counts["no_rows"] = work.reader.no_rows
     return ImportResult(
         kind="members",
         dry_run=options.dry_run,
@@ -146,6 +154,7 @@ class _MemberImport:
             source_timezone=self._options.source_timezone or self._merchant.timezone,
             latest=settings_latest(self._now),
             far=datetime(2199, 12, 31, tzinfo=self._now.tzinfo),
+            date_order=self._options.date_order,
         )
         self.reader = MemberRows(header, settings, self._errors.add)
         reading = Reading(source, self.reader, source.start, source.size, source.header_lines, block_bytes=_BLOCK_BYTES)
@@ -238,17 +247,22 @@ class _MemberImport:
 
 def _outcome(record: MemberRecord, done: ImportOutcome, opened: str) -> _Outcome:
     if done.outcome == "conflict":
-        return _Outcome("conflict", fault=RowFault(record.line, "conflict", note=", ".join(done.differs)))
+        return _Outcome("conflict", fault=_conflict(record, done.differs))
     if opened == "conflict":
-        return _Outcome("conflict", fault=RowFault(record.line, "conflict", note="points, growth"))
+        return _Outcome("conflict", fault=_conflict(record, ("points", "growth")))
     return _Outcome(done.outcome, opened == "created")
+
+
+def _conflict(record: MemberRecord, fields: Sequence[str]) -> RowFault:
+    zh = "、".join(_LABELS.get(field, field) for field in fields)
+    return RowFault(record.line, "conflict", note=zh, note_en=", ".join(fields))
 
 
 def _refused(record: MemberRecord, refusal: BusinessError, reader: MemberRows) -> _Outcome:
     if isinstance(refusal, InvalidInput):
         field = str(refusal.fields["field"])
         column = reader.column(_FIELDS.get(field, field))
-        note = f"{refusal.fields['reason_zh']} / {refusal.fields['reason']}"
-        return _Outcome("refused", fault=RowFault(record.line, "not_valid", column, "", note))
-    note = f"{refusal.text('zh')} / {refusal.text('en')}"
-    return _Outcome("refused", fault=RowFault(record.line, "refused", note=note))
+        zh, en = str(refusal.fields["reason_zh"]), str(refusal.fields["reason"])
+        return _Outcome("refused", fault=RowFault(record.line, "not_valid", column, "", zh, note_en=en))
+    zh, en = refusal.text("zh"), refusal.text("en")
+    return _Outcome("refused", fault=RowFault(record.line, "refused", note=zh, note_en=en))

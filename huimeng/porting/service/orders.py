@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
+from collections.abc import Iterator, Mapping
+from datetime import datetime
 from pathlib import Path
 
 import msgspec
@@ -14,8 +15,9 @@ from huimeng.kernel.times import utc_now
 from huimeng.merchant.errors import StoreCodeTaken
 from huimeng.merchant.service import create_store, get_merchant, load_stores, merchant_keys
 from huimeng.merchant.values import Merchant, StoreBook, StoreInput
-from huimeng.porting.rules.columns import ORDER_COLUMNS, ORDER_REQUIRED, Header, match_header
-from huimeng.porting.rules.faults import FAULT_HEADER
+from huimeng.porting.errors import BadImportOption
+from huimeng.porting.rules.columns import LEFT_OUT, ORDER_FILE_COLUMNS, ORDER_REQUIRED, Header
+from huimeng.porting.rules.faults import FAULT_HEADER, RowFault
 from huimeng.porting.rules.order_rows import ReadSettings, settings_latest
 from huimeng.porting.service.checking import check_orders
 from huimeng.porting.service.finding import MemberFinder, store_places
@@ -33,8 +35,10 @@ from huimeng.porting.service.importing import (
     silent,
 )
 from huimeng.porting.service.reading import read_parts
+from huimeng.porting.service.refunding import Refunder
 from huimeng.porting.service.taking import OrderTaker
-from huimeng.porting.store.blocks import Source, open_source
+from huimeng.porting.service.taking_in import keep_mapping, open_file
+from huimeng.porting.store.blocks import Source, header_of
 from huimeng.porting.store.faults_file import FaultFile
 from huimeng.porting.store.folders import work_folder
 from huimeng.porting.store.spill import Spill
@@ -54,14 +58,14 @@ async def import_orders(
     options = options or ImportOptions()
     check_options(options)
     started = time.monotonic()
-    source = await asyncio.to_thread(open_source, path)
-    plan = await _plan(context, merchant_id, source, options)
     told = Told(progress)
-    with open_errors(path, options) as errors, calm_collector():
-        with work_folder(options.work_dir) as folder:
+    with calm_collector(), work_folder(options.work_dir) as folder:
+        plan = await _plan(context, merchant_id, path, folder, options, told)
+        with open_errors(path, options) as errors:
+            await keep_mapping(context, merchant_id, "orders", options)
             work = _dry if options.dry_run else _real
             done = await work(context, plan, path, folder, errors, told)
-        kept = errors.close()
+            kept = errors.close()
     return ImportResult(
         kind="orders",
         dry_run=options.dry_run,
@@ -72,6 +76,7 @@ async def import_orders(
         unknown_columns=plan.header.unknown,
         error_file=errors.path if kept else None,
         seconds=round(time.monotonic() - started, 3),
+        platform=plan.platform,
     )
 
 
@@ -85,15 +90,34 @@ class _Plan(msgspec.Struct, frozen=True):
     header: Header
     options: ImportOptions
     settings: ReadSettings
+    platform: str | None
+    faults: list[RowFault]
 
 
 class _Read(msgspec.Struct, frozen=True):
-    """The first pass's outcome; new_stores are codes to be created."""
+    """The first pass's outcome; no_rows: totals and the like, new_stores: codes to be created."""
 
     spill: Spill
+    refunds: Spill
     rows: int
     bad_rows: int
+    no_rows: int
     new_stores: list[str]
+
+    def close(self) -> None:
+        self.spill.close()
+        self.refunds.close()
+
+    def refunded(self) -> Iterator[str]:
+        """Numbers of the orders that refunds of the file name."""
+        for day in self.refunds.days():
+            for runs in self.refunds.parts(day):
+                yield from (run[1] for run in runs)
+
+    def told(self, refunder: Refunder) -> dict[str, int]:
+        """Counts that most files have nothing of."""
+        found = {**refunder.counts, "no_rows": self.no_rows}
+        return {name: count for name, count in found.items() if count}
 
 
 class _Done(msgspec.Struct, frozen=True):
@@ -102,13 +126,18 @@ class _Done(msgspec.Struct, frozen=True):
     resumed: bool
 
 
-async def _plan(context: Context, merchant_id: int, source: Source, options: ImportOptions) -> _Plan:
+async def _plan(
+    context: Context, merchant_id: int, path: Path, folder: Path, options: ImportOptions, told: Told
+) -> _Plan:
     async with context.db.tenant(merchant_id) as conn:
         merchant = await get_merchant(conn, merchant_id)
         book = await load_stores(conn, merchant_id)
         keys = await merchant_keys(conn, context.vault, merchant_id)
+    if options.store is not None and options.store not in book.by_code:
+        raise BadImportOption(option="store", value=options.store[:60])
+    taken = await open_file(context, merchant_id, "orders", path, folder, ORDER_FILE_COLUMNS, options, told)
     # A shop with one store need not name it.
-    only = next(iter(book.by_code)) if len(book.by_code) == 1 else None
+    only = options.store or (next(iter(book.by_code)) if len(book.by_code) == 1 else None)
     required = [field for field in ORDER_REQUIRED if field != "store" or only is None]
     settings = ReadSettings(
         stores=store_places(book),
@@ -118,9 +147,18 @@ async def _plan(context: Context, merchant_id: int, source: Source, options: Imp
         source_timezone=options.source_timezone,
         create_stores=options.create_stores,
         only_store=only,
+        date_order=options.date_order,
     )
-    header = match_header(source.header, ORDER_COLUMNS, required)
-    return _Plan(merchant, book, keys, source, header, options, settings)
+    source = taken.source
+    header = header_of(source, ORDER_FILE_COLUMNS, required)
+    if options.store is not None and "store" in header.places:
+        told_out = {**source.mapping, header.name_of("store"): LEFT_OUT}
+        source = msgspec.structs.replace(source, mapping=told_out)
+        header = header_of(source, ORDER_FILE_COLUMNS, required)
+    if taken.platform is not None and options.source == ImportOptions().source:
+        # Numbers of a platform are its own, whether somebody said so or not.
+        options = msgspec.structs.replace(options, source=taken.platform)
+    return _Plan(merchant, book, keys, source, header, options, settings, taken.platform, taken.faults)
 
 
 async def _dry(context: Context, plan: _Plan, path: Path, folder: Path, errors: FaultFile, told: Told) -> _Done:
@@ -128,12 +166,14 @@ async def _dry(context: Context, plan: _Plan, path: Path, folder: Path, errors: 
     errors.begin()
     read = await _read(plan, folder, errors, told)
     try:
-        finder = _finder(context, plan)
-        counts = await check_orders(context, finder, read.spill, plan.options, errors, told)
+        refunder = _refunder(context, plan, errors, {}, None)
+        refunder.named = {number for number in read.refunded() if number}
+        counts = await check_orders(context, _finder(context, plan), read.spill, plan.options, errors, told, refunder)
+        await refunder.run(read.refunds)
     finally:
-        read.spill.close()
+        read.close()
     counts["stores_created"] = len(read.new_stores)
-    return _Done(read, counts, False)
+    return _Done(read, counts | read.told(refunder), False)
 
 
 async def _real(context: Context, plan: _Plan, path: Path, folder: Path, errors: FaultFile, told: Told) -> _Done:
@@ -145,13 +185,18 @@ async def _real(context: Context, plan: _Plan, path: Path, folder: Path, errors:
     read = await _read(plan, folder, errors, told)
     try:
         stores = await _create_stores(context, merchant_id, read.new_stores)
-        finder = _finder(context, plan)
-        taker = OrderTaker(context, finder, plan.keys, job, plan.options, stores, errors, told)
+        refunder = _refunder(context, plan, errors, stores, job.started_at)
+        refunder.counts |= {name: job.counts[name] for name in refunder.counts if name in job.counts}
+        taker = OrderTaker(
+            context, _finder(context, plan), plan.keys, job, plan.options, stores, errors, told, refunder
+        )
         counts = await taker.run(read.spill)
+        await refunder.run(read.refunds)
     finally:
-        read.spill.close()
+        read.close()
     if stores:
         counts["stores_created"] = len(stores)
+    counts |= read.told(refunder)
     await keep_job(context, merchant_id, job, None, counts, finished=True)
     return _Done(read, counts, job.resumed)
 
@@ -165,13 +210,23 @@ async def _read(plan: _Plan, folder: Path, errors: FaultFile, told: Told) -> _Re
     parts = await read_parts(plan.source, plan.settings, folder, tell)
     for spec, result in parts:
         errors.take_over(spec.faults, result.faults)
+    for fault in plan.faults:
+        errors.add(fault)
     errors.flush()
     return _Read(
         Spill([spec.spill for spec, _ in parts], [chunk for _, result in parts for chunk in result.chunks]),
+        Spill([spec.refunds for spec, _ in parts], [chunk for _, result in parts for chunk in result.refund_chunks]),
         sum(result.rows for _, result in parts),
-        sum(result.bad_rows for _, result in parts),
+        sum(result.bad_rows for _, result in parts) + len(plan.faults),
+        sum(result.no_rows for _, result in parts),
         sorted({code for _, result in parts for code in result.new_stores}),
     )
+
+
+def _refunder(
+    context: Context, plan: _Plan, errors: FaultFile, stores: Mapping[str, int], since: datetime | None
+) -> Refunder:
+    return Refunder(context, plan.merchant.merchant_id, plan.options, errors, stores, since)
 
 
 async def _create_stores(context: Context, merchant_id: int, codes: list[str]) -> dict[str, int]:

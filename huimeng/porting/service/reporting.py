@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
-from huimeng.infra.database import Connection, Database
+from huimeng.infra.database import Database
 from huimeng.kernel.ids import merchant_of
-from huimeng.order.rules import Order, OrderInput
-from huimeng.order.store import OrderShelf
+from huimeng.order.rules import OrderInput
 from huimeng.porting.rules.faults import RowFault
 from huimeng.porting.rules.orders import Draft, differences
 from huimeng.porting.store.faults_file import FaultFile
+from huimeng.porting.store.sales import load_orders
 
 _AT_ONCE = 200
 
@@ -31,19 +29,11 @@ class ConflictReport:
         if not self._waiting:
             return
         async with self._db.reader(merchant_of(self._cell_id)) as conn:
-            kept = await _orders(conn, [(self._cell_id, order_id) for _, _, order_id in self._waiting])
+            kept = await load_orders(conn, self._cell_id, [order_id for _, _, order_id in self._waiting])
         for draft, order, order_id in self._waiting:
-            there = kept.get((self._cell_id, order_id))
-            note = "" if there is None else differences(there, order, draft.status)
+            there = kept.get(order_id)
+            zh = "" if there is None else differences(there, order, draft.status, "zh")
+            en = "" if there is None else differences(there, order, draft.status)
             day = order.business_day.isoformat()
-            self._errors.add(RowFault(draft.first_line, "conflict", "", "", note, day, draft.order_no))
+            self._errors.add(RowFault(draft.first_line, "conflict", "", "", zh, day, draft.order_no, en))
         self._waiting.clear()
-
-
-async def _orders(conn: Connection, keys: list[tuple[int, int]]) -> Mapping[tuple[object, ...], Order]:
-    shelf = OrderShelf()
-    results = []
-    for sql, params in shelf.load(keys):
-        cursor = await conn.execute(sql, params)
-        results.append(await cursor.fetchall())
-    return shelf.read(results)

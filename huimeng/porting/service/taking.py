@@ -10,7 +10,7 @@ from datetime import date
 
 import msgspec
 
-from huimeng.checkout.commands import ImportOrder, ImportOutcome
+from huimeng.checkout.commands import ImportOrder, ImportOutcome, ImportStatus
 from huimeng.infra.crypto import MerchantKeys
 from huimeng.infra.teller import Reply
 from huimeng.kernel.errors import BusinessError, InvalidInput, Unavailable
@@ -18,11 +18,13 @@ from huimeng.kernel.ids import cell_of
 from huimeng.kernel.times import utc_now
 from huimeng.member.service import import_member
 from huimeng.member.values import MemberInput
+from huimeng.order.rules import OrderInput
 from huimeng.porting.rules.faults import RowFault, shown
 from huimeng.porting.rules.order_rows import Run
 from huimeng.porting.rules.orders import Draft, assemble, order_input
 from huimeng.porting.service.finding import MemberFinder
 from huimeng.porting.service.importing import Context, ImportOptions, Told, enqueue, keep_job, send
+from huimeng.porting.service.refunding import Refunder
 from huimeng.porting.service.reporting import ConflictReport
 from huimeng.porting.store.faults_file import FaultFile
 from huimeng.porting.store.jobs import Job, orders_since
@@ -33,6 +35,9 @@ _WINDOW_WEIGHT = 40_960
 _JOB_SAVED_SECONDS = 1.0
 # Other work of this process gets its turn after so many orders.
 _BREATH_ORDERS = 16
+
+
+_IMPORTED_AS: dict[str, ImportStatus] = {"completed": "completed", "refunded": "refunded", "voided": "voided"}
 
 
 class _Flight(msgspec.Struct):
@@ -63,7 +68,9 @@ class OrderTaker:
         stores: Mapping[str, int],
         errors: FaultFile,
         told: Told,
+        refunder: Refunder,
     ) -> None:
+        self._refunder = refunder
         self._context = context
         self._finder = finder
         self._keys = keys
@@ -103,6 +110,7 @@ class OrderTaker:
             while self._flights:
                 await self._land()
             await self._conflicts.flush()
+            await self._refunder.flush()
         finally:
             self._abandon()
         taken = min(taken, self._counts["unchanged"])
@@ -116,8 +124,9 @@ class OrderTaker:
         if self._options.unknown_member == "create":
             await self._create_members(run[3] for run in runs)
         date_of_day = date.fromordinal(day)
+        closed: list[tuple[Draft, OrderInput]] = []
         for number, found in enumerate(assemble(runs), 1):
-            flight = self._flight(day, date_of_day, found)
+            flight = self._flight(day, date_of_day, found, closed)
             if flight.command is not None:
                 flight.answer = await enqueue(self._context.teller, flight.command)
             self._flights.append(flight)
@@ -126,15 +135,25 @@ class OrderTaker:
                 await asyncio.sleep(0)
             while self._weight > _WINDOW_WEIGHT:
                 await self._land()
+        if closed:
+            await self._refunder.closed(closed)
 
-    def _flight(self, day: int, date_of_day: date, found: Draft | RowFault) -> _Flight:
+    def _flight(
+        self, day: int, date_of_day: date, found: Draft | RowFault, closed: list[tuple[Draft, OrderInput]]
+    ) -> _Flight:
         if isinstance(found, RowFault):
             return _Flight(day, 0, fault=_dated(found, date_of_day))
+        if found.status == "open":
+            self._refunder.counts["left_out"] += 1
+            return _Flight(day, 0)
         store_id = found.store if isinstance(found.store, int) else self._stores.get(found.store)
         member_id = self._finder.known.get(found.member) if found.member else None
         code = ""
         if store_id is None:
             code = "unknown_store"
+        elif found.status == "closed":
+            closed.append((found, order_input(found, self._options.source, date_of_day, store_id, None)))
+            return _Flight(day, len(found.lines))
         elif found.member and member_id is None and self._options.unknown_member != "anonymous":
             code = "unknown_member"
         if store_id is None or code:
@@ -142,7 +161,7 @@ class OrderTaker:
             fault = RowFault(found.first_line, code, value=shown(value), order_no=found.order_no)
             return _Flight(day, len(found.lines), fault=_dated(fault, date_of_day))
         order = order_input(found, self._options.source, date_of_day, store_id, member_id)
-        command = ImportOrder(self._cell_id, order, self._options.earn, found.status)
+        command = ImportOrder(self._cell_id, order, self._options.earn, _IMPORTED_AS[found.status])
         return _Flight(day, len(found.lines), command=command, draft=found)
 
     async def _land(self) -> None:
@@ -173,9 +192,16 @@ class OrderTaker:
         self._told("write", self._lines, self._total, self._counts)
 
     async def _count(self, flight: _Flight, outcome: ImportOutcome) -> None:
+        draft, command = flight.draft, flight.command
+        if outcome.outcome == "conflict" and draft is not None and command is not None:
+            if await self._refunder.differs(draft, command.order, outcome.order_id):
+                # The order stands as it was taken; what became of it since counts as a refund.
+                self._counts["unchanged"] += draft.status != "completed"
+                return
+            await self._conflicts.add(draft, command.order, outcome.order_id)
+        elif draft is not None and draft.returned:
+            await self._refunder.given_back(draft, outcome.order_id)
         self._counts[outcome.outcome] += 1
-        if outcome.outcome == "conflict" and flight.draft is not None and flight.command is not None:
-            await self._conflicts.add(flight.draft, flight.command.order, outcome.order_id)
 
     def _abandon(self) -> None:
         """What was not begun is left; an answer that nobody waits for any more is no surprise."""
@@ -187,8 +213,10 @@ class OrderTaker:
         if time.monotonic() - self._saved_at < _JOB_SAVED_SECONDS:
             return
         await self._conflicts.flush()
+        await self._refunder.flush()
         self._errors.flush()
-        await keep_job(self._context, self._merchant_id, self._job, date.fromordinal(day), self._counts)
+        counts = self._counts | self._refunder.counts
+        await keep_job(self._context, self._merchant_id, self._job, date.fromordinal(day), counts)
         self._saved_at = time.monotonic()
 
     async def _create_members(self, names: Iterable[str]) -> None:
@@ -220,6 +248,6 @@ def _dated(fault: RowFault, day: date) -> RowFault:
 
 def _refused(flight: _Flight, refusal: BusinessError) -> RowFault:
     assert flight.draft is not None
-    note = f"{refusal.text('zh')} / {refusal.text('en')}"
     day = date.fromordinal(flight.day).isoformat()
-    return RowFault(flight.draft.first_line, "refused", "", "", note, day, flight.draft.order_no)
+    notes = refusal.text("zh"), refusal.text("en")
+    return RowFault(flight.draft.first_line, "refused", "", "", notes[0], day, flight.draft.order_no, notes[1])

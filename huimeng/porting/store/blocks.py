@@ -5,8 +5,9 @@ from __future__ import annotations
 import codecs
 import csv
 import io
+import itertools
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, Protocol
 
@@ -14,6 +15,7 @@ import msgspec
 
 from huimeng.porting.errors import EmptyFile, FileUnreadable, NotCsv
 from huimeng.porting.rules.cells import CELL_CHARACTERS
+from huimeng.porting.rules.columns import HEADER_LINES, ORDER_FILE_COLUMNS, Header, likeness, match_header
 from huimeng.porting.rules.faults import RowFault, shown
 
 if TYPE_CHECKING:
@@ -34,7 +36,10 @@ _MAGIC = {
 
 
 class Source(msgspec.Struct, frozen=True):
-    """A CSV file: its rows begin at byte `start`, after the `header_lines` lines of the header."""
+    """A CSV file: its rows begin at byte `start`, after the `header_lines` lines that end with the header.
+
+    mapping: columns (as the header names them) to fields, as told; unknown: columns that are not in the file any more.
+    """
 
     path: str
     size: int
@@ -43,6 +48,14 @@ class Source(msgspec.Struct, frozen=True):
     header: tuple[str, ...]
     start: int
     header_lines: int
+    mapping: dict[str, str] = {}
+    unknown: tuple[str, ...] = ()
+
+
+def header_of(source: Source, columns: Mapping[str, Sequence[str]], required: Sequence[str] = ()) -> Header:
+    """See match_header."""
+    found = match_header(source.header, columns, required, source.mapping)
+    return msgspec.structs.replace(found, unknown=(*found.unknown, *source.unknown))
 
 
 class Taker(Protocol):
@@ -55,8 +68,10 @@ class Taker(Protocol):
     def lost(self, line: int, fault: RowFault) -> None: ...
 
 
-def open_source(path: Path) -> Source:
-    """FileUnreadable, NotCsv, EmptyFile before anything is read in earnest."""
+def open_source(
+    path: Path, columns: Mapping[str, Sequence[str]] = ORDER_FILE_COLUMNS, mapping: Mapping[str, str] | None = None
+) -> Source:
+    """FileUnreadable, NotCsv, EmptyFile before anything is read in earnest; the header is found by these columns."""
     try:
         with path.open("rb") as file:
             size = os.fstat(file.fileno()).st_size
@@ -68,10 +83,13 @@ def open_source(path: Path) -> Source:
             encoding = "utf-8" if start else _encoding(file, first)
     except OSError as error:
         raise FileUnreadable(path=path.name, detail=error.strerror or "") from error
-    return _with_header(path, size, encoding, first[start:], start)
+    found = _with_header(path, size, encoding, first[start:], start, lambda row: likeness(row, columns, mapping))
+    return msgspec.structs.replace(found, mapping=dict(mapping or {}))
 
 
-def _with_header(path: Path, size: int, encoding: str, first: bytes, start: int) -> Source:
+def _with_header(
+    path: Path, size: int, encoding: str, first: bytes, start: int, likely: Callable[[Sequence[str]], int]
+) -> Source:
     whole = first[: first.rfind(b"\n") + 1] or first
     try:
         text = whole[: 4 * CELL_CHARACTERS].decode(encoding, "replace")
@@ -80,19 +98,35 @@ def _with_header(path: Path, size: int, encoding: str, first: bytes, start: int)
     lines = text.splitlines()
     if not text.strip() or not lines:
         raise EmptyFile()
-    delimiter = max((",", "\t", ";"), key=lines[0].count)
     csv.field_size_limit(CELL_CHARACTERS)
-    reader = csv.reader(io.StringIO(text, newline=""), strict=True, delimiter=delimiter)
-    try:
-        header = next(reader)
-    except (csv.Error, StopIteration) as error:
-        raise NotCsv(what=str(error)) from error
+    delimiter, header, header_lines = _find_header(text, lines[0], likely)
     taken = io.StringIO(text, newline="")
-    head = "".join(next(taken) for _ in range(reader.line_num))
+    head = "".join(next(taken) for _ in range(header_lines))
     # Bytes are counted in the file itself: a decoded replacement has another length than what it stands for.
     damaged = "\N{REPLACEMENT CHARACTER}" in head
-    skipped = _bytes_of_lines(first, reader.line_num) if damaged else len(head.encode(encoding))
-    return Source(str(path), size, encoding, delimiter, tuple(header), start + skipped, reader.line_num)
+    skipped = _bytes_of_lines(first, header_lines) if damaged else len(head.encode(encoding))
+    return Source(str(path), size, encoding, delimiter, tuple(header), start + skipped, header_lines)
+
+
+def _find_header(text: str, first_line: str, likely: Callable[[Sequence[str]], int]) -> tuple[str, list[str], int]:
+    """(delimiter, header, lines up to its end): the first of the rows that name most columns, else the first row."""
+    best: tuple[int, str, list[str], int] = (0, "", [], 0)
+    usual = max((",", "\t", ";"), key=first_line.count)
+    for delimiter in sorted((",", "\t", ";"), key=lambda each: each != usual):
+        reader = csv.reader(io.StringIO(text, newline=""), strict=True, delimiter=delimiter)
+        try:
+            for row in itertools.islice(reader, HEADER_LINES):
+                if (names := likely(row)) > best[0]:
+                    best = (names, delimiter, row, reader.line_num)
+        except csv.Error:
+            continue
+    if best[0]:
+        return best[1:]
+    reader = csv.reader(io.StringIO(text, newline=""), strict=True, delimiter=usual)
+    try:
+        return usual, next(reader), reader.line_num
+    except (csv.Error, StopIteration) as error:
+        raise NotCsv(what=str(error)) from error
 
 
 def _bytes_of_lines(data: bytes, count: int) -> int:
@@ -127,7 +161,9 @@ def half_way(source: Source) -> int:
     """The offset of a line start near the middle of the rows."""
     with Path(source.path).open("rb") as file:
         file.seek((source.start + source.size) // 2)
-        file.readline(_LINE_BYTES)
+        # A line longer than any row can be belongs to one part too.
+        while (data := file.readline(_LINE_BYTES)) and not data.endswith(b"\n"):
+            pass
         return file.tell()
 
 

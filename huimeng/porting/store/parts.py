@@ -11,9 +11,9 @@ from pathlib import Path
 
 import msgspec
 
-from huimeng.porting.rules.columns import ORDER_COLUMNS, match_header
+from huimeng.porting.rules.columns import ORDER_FILE_COLUMNS
 from huimeng.porting.rules.order_rows import OrderRows, ReadSettings
-from huimeng.porting.store.blocks import Reading, Source, lines_before
+from huimeng.porting.store.blocks import Reading, Source, header_of, lines_before
 from huimeng.porting.store.faults_file import FaultFile
 from huimeng.porting.store.spill import Chunk, SpillWriter
 
@@ -35,12 +35,16 @@ class PartSpec(msgspec.Struct, frozen=True):
         return Path(self.folder) / f"spill{self.number}"
 
     @property
+    def refunds(self) -> Path:
+        return Path(self.folder) / f"refunds{self.number}"
+
+    @property
     def faults(self) -> Path:
         return Path(self.folder) / f"faults{self.number}.csv"
 
 
 class PartResult(msgspec.Struct, frozen=True):
-    """overran: the part went on to the end of the file, so what began at its end is not to be used."""
+    """overran: the part went on to the end of the file, so what began at its end is not to be used; no_rows: totals."""
 
     rows: int
     bad_rows: int
@@ -48,6 +52,8 @@ class PartResult(msgspec.Struct, frozen=True):
     new_stores: list[str]
     chunks: list[Chunk]
     overran: bool
+    refund_chunks: list[Chunk] = []
+    no_rows: int = 0
 
 
 class PartReport(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -60,10 +66,10 @@ class PartReport(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 def read_part(spec: PartSpec, report: Callable[[PartReport], None]) -> PartResult:
-    header = match_header(spec.source.header, ORDER_COLUMNS)
-    spill = SpillWriter(spec.spill, spec.number)
+    header = header_of(spec.source, ORDER_FILE_COLUMNS)
+    spill, refunds = SpillWriter(spec.spill, spec.number), SpillWriter(spec.refunds, spec.number)
     with FaultFile(spec.faults, lock=False) as faults:
-        rows = OrderRows(header, spec.settings, spill.add, faults.add)
+        rows = OrderRows(header, spec.settings, spill.add, faults.add, refunds.add)
         before = lines_before(spec.source, spec.start)
         reading = Reading(spec.source, rows, spec.start, spec.end, before)
         told = 0.0
@@ -74,8 +80,18 @@ def read_part(spec: PartSpec, report: Callable[[PartReport], None]) -> PartResul
                 report(PartReport(done, rows.rows, rows.bad_rows))
         rows.finish()
         spill.close()
+        refunds.close()
         faults.close(keep_empty=True)
-    return PartResult(rows.rows, rows.bad_rows, faults.count, sorted(rows.new_stores), spill.chunks, reading.overran)
+    return PartResult(
+        rows.rows,
+        rows.bad_rows,
+        faults.count,
+        sorted(rows.new_stores),
+        spill.chunks,
+        reading.overran,
+        refunds.chunks,
+        rows.no_rows,
+    )
 
 
 def main() -> None:

@@ -14,7 +14,7 @@ from zlib import crc32
 
 import msgspec
 
-from huimeng.porting.rules.order_rows import Run
+from huimeng.porting.rules.order_rows import RefundRun, Run
 
 # Lines of a day, and of all days together, that wait in memory.
 _DAY_LINES = 4096
@@ -41,11 +41,11 @@ class SpillWriter:
         self._file = path.open("wb")
         self._number = number
         self._offset = 0
-        self._days: dict[int, list[Run]] = {}
+        self._days: dict[int, list[Run | RefundRun]] = {}
         self._counts: dict[int, int] = {}
         self._waiting = 0
 
-    def add(self, day: int, run: Run) -> None:
+    def add(self, day: int, run: Run | RefundRun) -> None:
         waiting = self._days.get(day)
         if waiting is None:
             waiting = self._days[day] = []

@@ -1,0 +1,306 @@
+"""Routes of imports: a file comes in as a stream, the work is the background worker's."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from collections.abc import AsyncIterator
+from typing import Annotated, Any
+
+import msgspec
+from litestar import Response, get, post
+from litestar.exceptions import InternalServerException
+from litestar.openapi.datastructures import ResponseSpec
+from litestar.params import HeaderParameter, PathParameter, QueryParameter
+from litestar.response import File
+
+from huimeng.infra.database import Connection
+from huimeng.infra.http import Req, caller, database, idempotency_key, raw, run_write
+from huimeng.infra.idempotency import once
+from huimeng.kernel.errors import InvalidInput, PermissionDenied, TooBusy
+from huimeng.porting import schemas
+from huimeng.porting.errors import UploadBroken, UploadTypeUnsupported
+from huimeng.porting.rules.faults import FAULT_HEADER
+from huimeng.porting.service import tasks
+from huimeng.porting.service.importing import ImportOptions, UnknownMemberPolicy, check_options
+from huimeng.porting.store.uploads import IMPORT_MAX_BYTES, Upload, Uploads
+
+# Files that one process receives at once, and the longest silence of a sender: slow ones must not use up all places.
+_RECEIVING_MAX = 4
+_SILENCE_SECONDS = 30.0
+_CSV = "text/csv; charset=utf-8"
+# What is sent as a file; curl's --data-binary says the last one.
+_TYPES = (
+    "multipart/form-data",
+    "application/octet-stream",
+    "text/csv",
+    "text/plain",
+    "text/tab-separated-values",
+    "application/zip",
+    "application/vnd.ms-excel",
+    "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+    "application/x-www-form-urlencoded",
+)
+
+Key = Annotated[
+    str,
+    HeaderParameter(name="Idempotency-Key", required=True, description="同一键只记一次 / written once"),
+]
+ImportId = Annotated[str, PathParameter(max_length=36, description="导入编号 / id of the import")]
+Limit = Annotated[int, QueryParameter(ge=1, le=200, description="每页条数 / items in a page")]
+Cursor = Annotated[str | None, QueryParameter(max_length=36, description="上一页的 next_cursor / of the page before")]
+
+_IMPORT = ResponseSpec(
+    schemas.ImportOut,
+    description="导入 / the import",
+    generate_examples=False,
+    examples=[schemas.IMPORT_EXAMPLE],
+)
+
+
+class _Receiving:
+    """How many files this process receives right now."""
+
+    count = 0
+
+
+@post(
+    "/v1/imports",
+    status_code=202,
+    tags=["imports"],
+    summary="上传并导入文件 / hand in a file",
+    description="请求体为 multipart/form-data(文件字段 file,其余选项可作字段)或文件本身,最大 1 GB;"
+    "后台处理,用返回的 import_id 查询。"
+    "The body is a form with a part `file` (options may be fields), or the file itself; at most 1 GB. The work is done "
+    "in the background: ask for the import by its id. Scope: imports:write. "
+    "Errors: upload_broken, upload_too_large, import_file_empty, too_many_imports, import_no_room, invalid_input.",
+    request_max_body_size=IMPORT_MAX_BYTES + 64 * 1024,
+    responses={202: _IMPORT},
+)
+async def create_import(
+    request: Req,
+    *,
+    kind: Annotated[
+        schemas.ImportKind | None, QueryParameter(description="orders 订单, members 会员; needed here or in the form")
+    ] = None,
+    dry_run: Annotated[bool | None, QueryParameter(description="只核对,不写入 / check only")] = None,
+    earn: Annotated[bool | None, QueryParameter(description="历史订单是否累积积分 / whether orders earn")] = None,
+    create_stores: Annotated[bool | None, QueryParameter(description="自动建立缺少的门店 / create stores")] = None,
+    unknown_member: Annotated[
+        UnknownMemberPolicy | None, QueryParameter(description="会员不存在时 / when a member is not known")
+    ] = None,
+    source: Annotated[str | None, QueryParameter(max_length=32, description="来源系统 / source system")] = None,
+    source_timezone: Annotated[
+        str | None, QueryParameter(max_length=60, description="没有时区的时间属于哪个时区 / zone of times without one")
+    ] = None,
+    sheet: Annotated[str | None, QueryParameter(max_length=100, description="工作表名 / name of the sheet")] = None,
+    store: Annotated[
+        str | None, QueryParameter(max_length=64, description="所有订单的门店代码 / store code of all rows")
+    ] = None,
+    date_order: Annotated[
+        schemas.DateOrder | None, QueryParameter(description="01/02/2024 是月/日还是日/月 / how such dates are meant")
+    ] = None,
+    mapping: Annotated[
+        str | None, QueryParameter(max_length=4000, description="JSON:列名到字段 / a JSON object, column to field")
+    ] = None,
+    with_import: Annotated[
+        str | None,
+        QueryParameter(max_length=36, description="同批订单的另一份报表 / import of the other report of these orders"),
+    ] = None,
+    file_name: Annotated[str | None, QueryParameter(max_length=400, description="文件名 / name of the file")] = None,
+    key: Key = "",
+) -> Response[bytes]:
+    # The parameters are read together with the fields of the form, which may stand in for them.
+    return await _hand_in(request)
+
+
+async def _hand_in(request: Req) -> Response[bytes]:
+    principal = _whole_merchant(request, "imports:write")
+    name = idempotency_key(request)
+    asked = {field: values[-1] for field, values in request.query_params.dict().items()}
+    content_type = request.headers.get("content-type", "application/octet-stream")
+    if not content_type.lower().startswith(_TYPES):
+        raise UploadTypeUnsupported()
+    uploads = _uploads(request)
+    upload = await _receive(request, uploads, principal.merchant_id, content_type)
+    try:
+        wanted, options = _wanted(asked, upload)
+
+        async def produce() -> tuple[int, bytes]:
+            if wanted.with_import is not None:
+                await tasks.get_with_file(conn, principal.merchant_id, wanted.with_import)
+            task = await tasks.add(
+                conn,
+                uploads,
+                upload,
+                merchant_id=principal.merchant_id,
+                kind=wanted.kind,
+                file_name=wanted.file_name or upload.file_name or "",
+                options=options,
+                dry_run=wanted.dry_run,
+                actor=principal.actor,
+            )
+            return 202, msgspec.json.encode(schemas.import_out(task))
+
+        async with database(request).tenant(principal.merchant_id) as conn:
+            kept = await once(conn, principal.cell_id, name, _fingerprint(wanted, upload), produce)
+    finally:
+        # Gone already when the import has it.
+        uploads.discard(upload)
+    return raw(kept.body, kept.status, kept.replayed)
+
+
+@get(
+    "/v1/imports",
+    tags=["imports"],
+    summary="导入列表 / imports, newest first",
+    description="Scope: imports:read.",
+)
+async def list_imports(request: Req, limit: Limit = 50, cursor: Cursor = None) -> schemas.ImportPage:
+    principal = _whole_merchant(request, "imports:read")
+    async with database(request).reader(principal.merchant_id) as conn:
+        found = await tasks.page(conn, principal.merchant_id, cursor, limit + 1)
+    items = [schemas.import_out(task) for task in found[:limit]]
+    return schemas.ImportPage(items, items[-1].import_id if len(found) > limit else None)
+
+
+@get(
+    "/v1/imports/{import_id:str}",
+    tags=["imports"],
+    summary="导入的进度与结果 / an import, how far it is or what came of it",
+    description="Scope: imports:read. Errors: import_not_found.",
+    responses={200: _IMPORT},
+)
+async def get_import(request: Req, import_id: ImportId) -> schemas.ImportOut:
+    principal = _whole_merchant(request, "imports:read")
+    async with database(request).reader(principal.merchant_id) as conn:
+        return schemas.import_out(await tasks.get(conn, principal.merchant_id, import_id))
+
+
+@get(
+    "/v1/imports/{import_id:str}/errors",
+    tags=["imports"],
+    summary="错误行(CSV)/ the bad rows, as CSV",
+    description="每行:行号、列、值、代码、原因。没有错误时只有表头。A line for each bad row; only the header when all "
+    "rows are good. Scope: imports:read. Errors: import_not_found, import_not_over, import_files_deleted.",
+    media_type="text/csv",
+    responses={200: ResponseSpec(str, description="CSV, UTF-8", media_type="text/csv", generate_examples=False)},
+)
+async def get_import_errors(request: Req, import_id: ImportId) -> Response[Any]:
+    principal = _whole_merchant(request, "imports:read")
+    async with database(request).tenant(principal.merchant_id) as conn:
+        task = await tasks.get(conn, principal.merchant_id, import_id)
+        path = tasks.error_file(_uploads(request), task)
+        if path is not None:
+            await tasks.record_download(conn, task)
+    name = f"import-{task.import_id}-errors.csv"
+    headers = {"X-Content-Type-Options": "nosniff", "Cache-Control": "no-store"}
+    if path is None:
+        headers["Content-Disposition"] = f'attachment; filename="{name}"'
+        return Response("\ufeff" + ",".join(FAULT_HEADER) + "\r\n", media_type=_CSV, headers=headers)
+    return File(path, filename=name, media_type=_CSV, headers=headers)
+
+
+@post(
+    "/v1/imports/{import_id:str}/start",
+    status_code=202,
+    tags=["imports"],
+    summary="核对后正式导入 / start for real",
+    description="用同一文件;失败或取消的也可再开始,已写入的不会重复。With the same file, after a dry run; a failed or "
+    "cancelled import goes on, nothing is taken twice. Scope: imports:write. "
+    "Errors: import_not_found, import_not_startable, import_files_deleted.",
+    responses={202: _IMPORT},
+)
+async def start_import(request: Req, import_id: ImportId, key: Key = "") -> Response[bytes]:
+    principal = _whole_merchant(request, "imports:write")
+
+    async def produce(conn: Connection) -> schemas.ImportOut:
+        return schemas.import_out(await tasks.start(conn, principal.merchant_id, import_id))
+
+    return await run_write(request, principal, produce, 202)
+
+
+@post(
+    "/v1/imports/{import_id:str}/cancel",
+    status_code=200,
+    tags=["imports"],
+    summary="取消导入 / cancel an import",
+    description="已写入的保留。What was written stays. Scope: imports:write. Errors: import_not_found, import_is_over.",
+    responses={200: _IMPORT},
+)
+async def cancel_import(request: Req, import_id: ImportId, key: Key = "") -> Response[bytes]:
+    principal = _whole_merchant(request, "imports:write")
+
+    async def produce(conn: Connection) -> schemas.ImportOut:
+        return schemas.import_out(await tasks.cancel(conn, principal.merchant_id, import_id))
+
+    return await run_write(request, principal, produce)
+
+
+def _whole_merchant(request: Req, scope: str) -> Any:
+    """A file may hold any store's orders: who works in some stores only has nothing to do here."""
+    principal = caller(request, scope)
+    if principal.stores is not None:
+        raise PermissionDenied(scope=scope)
+    return principal
+
+
+def _uploads(request: Req) -> Uploads:
+    uploads: Uploads = request.app.state.uploads
+    return uploads
+
+
+async def _receive(request: Req, uploads: Uploads, merchant_id: int, content_type: str) -> Upload:
+    if _Receiving.count >= _RECEIVING_MAX:
+        raise TooBusy()
+    _Receiving.count += 1
+    try:
+        return await uploads.receive(merchant_id, _patient(request), content_type)
+    except InternalServerException as error:
+        raise UploadBroken(reason="the connection ended") from error
+    finally:
+        _Receiving.count -= 1
+
+
+async def _patient(request: Req) -> AsyncIterator[bytes]:
+    stream = request.stream()
+    while True:
+        try:
+            chunk = await asyncio.wait_for(anext(stream, None), _SILENCE_SECONDS)
+        except TimeoutError:
+            raise UploadBroken(reason=f"nothing came for {_SILENCE_SECONDS:.0f} seconds") from None
+        if chunk is None:
+            return
+        yield chunk
+
+
+def _wanted(asked: dict[str, str], upload: Upload) -> tuple[schemas.ImportRequest, dict[str, Any]]:
+    """What was asked for, and the options of it; InvalidInput, BadImportOption."""
+    twice = sorted(asked.keys() & upload.fields.keys())
+    if twice:
+        raise InvalidInput(twice[0], "both in the address and in the form", "地址与表单里重复填写")
+    try:
+        wanted = msgspec.convert({**asked, **upload.fields}, schemas.ImportRequest, strict=False)
+    except msgspec.ValidationError as error:
+        raise InvalidInput("form", str(error)[:300], "选项的名称或取值不符合接口要求") from error
+    told = {**msgspec.to_builtins(wanted), "mapping": _mapping(wanted.mapping)}
+    options = {name: told[name] for name in schemas.ImportSettings.__struct_fields__}
+    check_options(msgspec.convert(options, ImportOptions))
+    return wanted, options
+
+
+def _mapping(text: str | None) -> dict[str, str]:
+    try:
+        return {} if text is None else msgspec.json.decode(text, type=dict[str, str])
+    except msgspec.DecodeError as error:
+        raise InvalidInput("mapping", "a JSON object of column to field", "应为 JSON 对象:列名到字段") from error
+
+
+def _fingerprint(wanted: schemas.ImportRequest, upload: Upload) -> bytes:
+    digest = hashlib.blake2b(b"POST /v1/imports\n", digest_size=16)
+    digest.update(msgspec.json.encode(wanted))
+    digest.update(upload.sha256)
+    return digest.digest()
+
+
+routes: list[Any] = [create_import, list_imports, get_import, get_import_errors, start_import, cancel_import]

@@ -1,0 +1,161 @@
+"""Which parts of a stored order the refund rows of a file mean."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Sequence
+from decimal import Decimal
+
+import msgspec
+
+from huimeng.checkout.rules import WantedLine
+from huimeng.order.rules import Line as SoldLine
+from huimeng.order.rules import Order, Status
+from huimeng.porting.rules.faults import CellFault
+from huimeng.porting.rules.order_rows import Line, RefundRun, StoreKey
+
+_GONE = (Status.REFUNDED, Status.VOIDED)
+
+
+class Refund(msgspec.Struct, frozen=True):
+    """A refund as a file tells of it: rows with one number, or the state that a line has come to.
+
+    lines: what is given back; returned: (amount in fen, the line as it was sold) for each line that says so.
+    """
+
+    store: StoreKey
+    order_no: str
+    number: str
+    at: int
+    first_line: int
+    lines: tuple[Line, ...] = ()
+    returned: tuple[tuple[int, Line], ...] = ()
+
+
+def gather(runs: Iterable[RefundRun]) -> list[Refund | int]:
+    """The refunds of a day by time; an int is the bad row of one that must not be taken in part."""
+    events: dict[tuple[StoreKey, str, str, int], list[RefundRun]] = {}
+    states: dict[tuple[StoreKey, str], list[RefundRun]] = {}
+    for run in runs:
+        if run[4] == "returned":
+            states.setdefault((run[0], run[1]), []).append(run)
+        else:
+            # A refund without a number of its own is known by its time.
+            events.setdefault((run[0], run[1], run[3], run[2] if run[3] == run[1] else 0), []).append(run)
+    found: list[tuple[int, int, Refund | int]] = []
+    for (store, order_no, number, _), group in events.items():
+        at, first = min(run[2] for run in group), min(run[6] for run in group)
+        bad = next((run[6] for run in group if run[7] is None), None)
+        lines = tuple(sorted(line for run in group for line in run[7] or ()))
+        if bad is None:
+            found.append((at, first, Refund(store, order_no, number, at, first, lines)))
+        elif lines:
+            found.append((at, first, bad))
+    for (store, order_no), group in states.items():
+        at, first = min(run[2] for run in group), min(run[6] for run in group)
+        returned = tuple((int(run[5]), line) for run in group for line in run[7] or ())
+        found.append((at, first, Refund(store, order_no, "", at, first, (), returned)))
+    return [each for _, _, each in sorted(found, key=lambda item: item[:2])]
+
+
+def marks(source: str, refund: Refund) -> tuple[str, str]:
+    """(which refund it is, what it says): kept with the refund, so that it is known when it comes again."""
+    at = refund.at if refund.number == refund.order_no else 0
+    which = msgspec.json.encode([source, refund.store, refund.order_no, refund.number, at])
+    said = msgspec.json.encode(refund.lines)
+    return hashlib.blake2b(which, digest_size=8).hexdigest(), hashlib.blake2b(said, digest_size=4).hexdigest()
+
+
+def parts_given_back(order: Order, lines: Sequence[Line]) -> list[WantedLine]:
+    """The parts of the order's lines that these rows give back; CellFault when there is no such thing left of it."""
+    if order.status in _GONE:
+        raise CellFault("refund_too_large", order.order_no)
+    left = _Left(order)
+    for line in lines:
+        left.give_back(line, order.order_no)
+    return [
+        WantedLine(number, left.pieces_taken.get(number) or None, fen) for number, fen in sorted(left.fen_taken.items())
+    ]
+
+
+class _Left:
+    """What is left of each line while rows are matched to them."""
+
+    def __init__(self, order: Order) -> None:
+        self._order = order
+        self.fen = {number: line.paid_fen - line.refunded_fen for number, line in order.lines.items()}
+        self.pieces = {number: line.quantity - line.refunded_quantity for number, line in order.lines.items()}
+        self.fen_taken: dict[int, int] = {}
+        self.pieces_taken: dict[int, Decimal] = {}
+
+    def give_back(self, line: Line, order_no: str) -> None:
+        """From the line that fits exactly, else from one that is big enough, else from several."""
+        fen = abs(line[3])
+        # Without a sign the quantity says what the row is about, not that goods came back.
+        pieces = abs(Decimal(line[1])) if line[1].startswith("-") else Decimal(0)
+        places = _candidates(self._order, line)
+        if not places:
+            raise CellFault("refund_line_unknown", order_no)
+        fits = [n for n in places if self.fen[n] >= fen and self.pieces[n] >= pieces]
+        exact = [n for n in fits if self.fen[n] == fen and self.pieces[n] == pieces]
+        for number in (exact or fits)[:1] or places:
+            share, count = min(fen, max(0, self.fen[number])), min(pieces, max(Decimal(0), self.pieces[number]))
+            if share or count:
+                fen, pieces = fen - share, pieces - count
+                self.fen[number] -= share
+                self.pieces[number] -= count
+                self.fen_taken[number] = self.fen_taken.get(number, 0) + share
+                self.pieces_taken[number] = self.pieces_taken.get(number, Decimal(0)) + count
+        if fen or pieces:
+            raise CellFault("refund_too_large", order_no)
+
+
+def _candidates(order: Order, line: Line) -> list[int]:
+    """By the line's id, else by code, else by name; a row that names no goods means any of them."""
+    (sku, product, _), key = line[0], line[4]
+    open_lines = [each for each in order.lines.values() if _is_open(each)]
+    for name, value in (("line_key", key), ("sku", sku), ("product", product)):
+        if value:
+            found = [each.line_no for each in open_lines if getattr(each, name) == value]
+            if found or name != "line_key":
+                return found
+    return [each.line_no for each in open_lines]
+
+
+def _is_open(line: SoldLine) -> bool:
+    return line.refunded_fen != line.paid_fen or line.refunded_quantity != line.quantity
+
+
+def parts_to_reach(order: Order, returned: Sequence[tuple[int, Line]]) -> list[WantedLine]:
+    """What is still to be refunded so that as much of each line is refunded as the file says; nothing when it is."""
+    if order.status in _GONE:
+        return []
+    free = dict(order.lines)
+    wanted: list[WantedLine] = []
+    for amount, line in returned:
+        number = next((n for n, sold in free.items() if _is_same(sold, line)), None)
+        if number is None:
+            raise CellFault("refund_line_unknown", order.order_no)
+        sold = free.pop(number)
+        if amount > sold.paid_fen:
+            raise CellFault("refund_too_large", order.order_no)
+        if amount == sold.paid_fen and _is_open(sold):
+            wanted.append(WantedLine(number))
+        elif amount > sold.refunded_fen:
+            wanted.append(WantedLine(number, None, amount - sold.refunded_fen))
+    return wanted
+
+
+def _is_same(sold: SoldLine, line: Line) -> bool:
+    (sku, product, category), quantity, _, paid_fen, key = line
+    if key:
+        return sold.line_key == key
+    goods = (sold.sku, sold.product, sold.category) == (sku, product, category)
+    return goods and sold.quantity == Decimal(quantity) and sold.paid_fen == paid_fen
+
+
+def lines_to_end(order: Order, numbers: Sequence[int]) -> list[WantedLine]:
+    """Whole lines that were given back, without those of which nothing is left."""
+    if order.status in _GONE:
+        return []
+    return [WantedLine(number) for number in numbers if number in order.lines and _is_open(order.lines[number])]

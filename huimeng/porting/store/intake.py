@@ -1,0 +1,335 @@
+"""Any file that an owner has becomes a source that the readers take: a sheet or a platform's export is written out as
+CSV in the folder of the import, a line for each row, so that line numbers stay those of the file."""
+
+from __future__ import annotations
+
+import codecs
+import csv
+import io
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Protocol, Self
+
+import msgspec
+
+from huimeng.porting.errors import (
+    FileUnreadable,
+    NotAPair,
+    NotCsv,
+    OldExcel,
+    SheetDamaged,
+    SheetEmpty,
+    SheetProtected,
+)
+from huimeng.porting.rules import platforms
+from huimeng.porting.rules.columns import HEADER_LINES, KINDS, SHARED_FIELDS, likeness, match_header
+from huimeng.porting.rules.faults import RowFault
+from huimeng.porting.store.blocks import BLOCK_BYTES, Source, open_source
+from huimeng.porting.store.pairs import join
+from huimeng.porting.store.sheet import Filler, Row, SheetReader
+from huimeng.porting.store.workbook import Sheet, Workbook
+
+_ZIP = b"PK\x03\x04"
+_OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
+_SHEETS_TRIED = 20
+
+Tell = Callable[[int, int], None]
+Columns = Mapping[str, Sequence[str]]
+
+
+class Wish(msgspec.Struct, frozen=True):
+    """How a file is to be read; other: the second file of a pair."""
+
+    columns: Columns
+    mapping: dict[str, str]
+    sheet: str | None = None
+    other: Path | None = None
+
+
+class Taken(msgspec.Struct, frozen=True):
+    """platform: whose export it is; faults: of rows that no line stands for."""
+
+    source: Source
+    platform: str | None
+    faults: list[RowFault]
+
+
+class Table(Protocol):
+    """A file's rows, whatever its format."""
+
+    @property
+    def header(self) -> Sequence[str]: ...
+
+    @property
+    def header_line(self) -> int: ...
+
+    def rows(self, kinds: Mapping[int, str], shared: frozenset[int]) -> Iterator[Row]: ...
+
+
+def take_in(path: Path, folder: Path, wish: Wish, tell: Tell = lambda done, total: None) -> Taken:
+    """ImportFileError before anything is read in earnest; tell(done, total) while a file is written out."""
+    names = {**wish.columns, **platforms.NAMES} if "order_no" in wish.columns else wish.columns
+    table = _open(path, folder, names, wish, tell)
+    try:
+        platform = platforms.recognise(table.header) if not wish.mapping and "order_no" in wish.columns else None
+        if wish.other is not None:
+            return _pair(table, platform, folder, names, wish, tell)
+        if platform is not None:
+            return Taken(_translated(table, platform, folder), platforms.SOURCES[platform], [])
+        if isinstance(table, _TextTable):
+            return Taken(table.source, None, [])
+        return Taken(_written(table, folder, wish), None, [])
+    finally:
+        table.close()
+
+
+def _open(path: Path, folder: Path, names: Columns, wish: Wish, tell: Tell) -> _TextTable | _SheetTable:
+    try:
+        with path.open("rb") as file:
+            magic = file.read(8)
+    except OSError as error:
+        raise FileUnreadable(path=path.name, detail=error.strerror or "") from error
+    if magic == _OLE:
+        raise SheetProtected() if _is_encrypted(path) else OldExcel()
+    if magic.startswith(_ZIP):
+        # Two workbooks of one import must not share their strings.
+        place = folder / f"book-{len(list(folder.glob('book-*')))}"
+        place.mkdir()
+        return _SheetTable(path, place, names, wish, tell)
+    if magic.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        path = _as_utf8(path, folder)
+    return _TextTable(open_source(path, names, wish.mapping), tell)
+
+
+def _is_encrypted(path: Path) -> bool:
+    name = "EncryptedPackage".encode("utf-16-le")
+    with path.open("rb") as file:
+        rest = b""
+        while block := file.read(BLOCK_BYTES):
+            if name in rest + block:
+                return True
+            rest = block[-len(name) :]
+    return False
+
+
+def _as_utf8(path: Path, folder: Path) -> Path:
+    """NotCsv for bytes that are no UTF-16."""
+    target = folder / f"{path.stem}.utf8.csv"
+    decoder = codecs.getincrementaldecoder("utf-16")()
+    with path.open("rb") as source, target.open("w", encoding="utf-8", newline="") as out:
+        try:
+            while block := source.read(BLOCK_BYTES):
+                out.write(decoder.decode(block))
+            out.write(decoder.decode(b"", final=True))
+        except UnicodeError as error:
+            raise NotCsv(what="UTF-16") from error
+    return target
+
+
+class _TextTable:
+    """A text file; rows are needed only of a platform's export."""
+
+    def __init__(self, source: Source, tell: Tell) -> None:
+        self.source = source
+        self.header = source.header
+        self.header_line = source.header_lines
+        self._tell = tell
+
+    def rows(self, kinds: Mapping[int, str], shared: frozenset[int]) -> Iterator[Row]:
+        with Path(self.source.path).open("rb") as file:
+            file.seek(self.source.start)
+            text = io.TextIOWrapper(file, self.source.encoding, errors="replace", newline="")
+            reader = csv.reader(text, delimiter=self.source.delimiter)
+            end = 0
+            try:
+                for row in reader:
+                    start, end = end, reader.line_num
+                    yield self.header_line + start + 1, {place: row[place] for place in kinds if place < len(row)}
+                    if end % 1000 == 0:
+                        self._tell(file.tell(), self.source.size)
+            except csv.Error as error:
+                raise NotCsv(what=f"{self.header_line + end + 1}: {error}") from error
+
+    def close(self) -> None:
+        pass
+
+
+class _SheetTable:
+    """A workbook's sheet: the one that is asked for, else the first visible one that looks like what is wanted."""
+
+    def __init__(self, path: Path, folder: Path, names: Columns, wish: Wish, tell: Tell) -> None:
+        self._book = Workbook(path, folder)
+        self._tell = tell
+        try:
+            if wish.sheet is not None:
+                tried = [self._book.sheet(wish.sheet)]
+            else:
+                tried = [sheet for sheet in self._book.sheets if not sheet.hidden][:_SHEETS_TRIED]
+            best = 0
+            self.header, self.header_line, self._sheet = [], 0, (tried or self._book.sheets)[0]
+            for sheet in tried:
+                for line, row in self._top(sheet):
+                    if (score := likeness(row, names, wish.mapping)) > best or not self.header:
+                        best, self.header, self.header_line, self._sheet = score, row, line, sheet
+            if not self.header:
+                raise SheetEmpty(sheet=self._sheet.name[:60])
+        except BaseException:
+            self.close()
+            raise
+
+    header: list[str]
+
+    def _top(self, sheet: Sheet) -> list[tuple[int, list[str]]]:
+        found: list[tuple[int, list[str]]] = []
+        for line, cells in SheetReader(self._book, sheet).rows():
+            if line > HEADER_LINES or len(found) >= HEADER_LINES:
+                break
+            found.append((line, [cells.get(place, "") for place in range(max(cells) + 1)]))
+        return [row for row in found if any(cell.strip() for cell in row[1])]
+
+    def rows(self, kinds: Mapping[int, str], shared: frozenset[int]) -> Iterator[Row]:
+        """Once more when cells turn out to be merged: a sheet says so only at its end."""
+        reader = SheetReader(self._book, self._sheet, kinds)
+        total = self._book.part_size(self._sheet.part)
+        filler = None
+        for number in range(2):
+            known = list(reader.merges.packed) if number else []
+            merged = [m for m in known if m & 0xFFFF in shared and (m >> 16 & 0xFFFFFF) > self.header_line]
+            if number and not merged:
+                return
+            if number:
+                filler = Filler(merged)
+                reader = SheetReader(self._book, self._sheet, kinds)
+            yield -number, {}
+            for line, cells in reader.rows(lambda done: self._tell(done, total)):
+                if line > self.header_line:
+                    if filler is not None:
+                        filler.fill(line, cells)
+                    yield line, cells
+
+    def close(self) -> None:
+        self._book.close()
+
+
+class _Lines:
+    """The CSV that is written: rows stand in the lines of their numbers."""
+
+    def __init__(self, folder: Path, header: Sequence[str], header_line: int) -> None:
+        self.path = folder / "rows.csv"
+        self._header = tuple(header)
+        self._first = header_line
+        self._line = header_line
+        self._file = self.path.open("w", encoding="utf-8", newline="", errors="replace")
+        self._writer = csv.writer(self._file, lineterminator="\n")
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._file.close()
+
+    def again(self) -> None:
+        self._file.seek(0)
+        self._file.truncate()
+        self._line = self._first
+
+    def add(self, line: int, cells: Sequence[str]) -> None:
+        if line <= self._line:
+            raise SheetDamaged(detail=f"row {line}")
+        self._file.write("\n" * (line - self._line - 1))
+        if any(cells):
+            self._writer.writerow([_one_line(cell) for cell in cells])
+        else:
+            self._file.write("\n")
+        self._line = line
+
+    def source(self, mapping: dict[str, str], unknown: Sequence[str]) -> Source:
+        self._file.close()
+        size = self.path.stat().st_size
+        return Source(str(self.path), size, "utf-8", ",", self._header, 0, self._first, mapping, tuple(unknown))
+
+
+def _one_line(cell: str) -> str:
+    return cell if cell.isprintable() else cell.replace("\r", " ").replace("\n", " ")
+
+
+def _written(table: _SheetTable, folder: Path, wish: Wish) -> Source:
+    """The columns that are known, as the sheet has them."""
+    header = match_header(table.header, wish.columns, (), wish.mapping)
+    places = sorted(header.places.items(), key=lambda item: item[1])
+    kinds = {place: KINDS.get(field, "") for field, place in places}
+    shared = frozenset(place for field, place in places if field in SHARED_FIELDS)
+    names = [header.names[place] for _, place in places]
+    order = [place for _, place in places]
+    with _Lines(folder, names or table.header, table.header_line) as lines:
+        for line, cells in table.rows(kinds, shared):
+            if line <= 0:
+                lines.again()
+            else:
+                get = cells.get
+                lines.add(line, [get(place, "") for place in order])
+        return lines.source(wish.mapping, header.unknown)
+
+
+def _columns(table: Table, kind: platforms.Kind) -> dict[int, str]:
+    """Place -> the platform's name of the column, of those that are read; the first of equal names."""
+    names = {name: name for name in platforms.USED[kind]}
+    found: dict[str, int] = {}
+    for place, cell in enumerate(table.header):
+        name = names.get(cell.strip().lstrip("\ufeff").strip("='\"\t "))
+        if name is not None:
+            found.setdefault(name, place)
+    return {place: name for name, place in found.items()}
+
+
+def named_rows(table: Table, kind: platforms.Kind) -> Iterator[tuple[int, dict[str, str]]]:
+    """(line, name -> cell); line 0 or less: from the beginning again."""
+    columns = _columns(table, kind)
+    kinds = {place: platforms.KINDS.get(name, "") for place, name in columns.items()}
+    for line, cells in table.rows(kinds, frozenset()):
+        yield line, {columns[place]: text for place, text in cells.items()}
+
+
+def _unknown(table: Table, kind: platforms.Kind) -> list[str]:
+    used = _columns(table, kind)
+    return [cell.strip()[:60] for place, cell in enumerate(table.header) if cell.strip() and place not in used]
+
+
+def _translated(table: Table, kind: platforms.Kind, folder: Path) -> Source:
+    with _Lines(folder, list(platforms.OUT[kind]), table.header_line) as lines:
+        for line, cells in named_rows(table, kind):
+            if line <= 0:
+                lines.again()
+            elif any(text.strip() for text in cells.values()):
+                lines.add(line, platforms.translate(kind, cells))
+        return lines.source(dict(platforms.OUT[kind]), _unknown(table, kind))
+
+
+def _pair(
+    table: _TextTable | _SheetTable,
+    platform: platforms.Kind | None,
+    folder: Path,
+    names: Columns,
+    wish: Wish,
+    tell: Tell,
+) -> Taken:
+    """NotAPair unless one is Taobao's order report and the other its detail report."""
+    assert wish.other is not None
+    other = _open(wish.other, folder, names, msgspec.structs.replace(wish, sheet=None), tell)
+    try:
+        second = platforms.recognise(other.header)
+        by_kind = {platform: table, second: other}
+        if set(by_kind) != {"taobao_orders", "taobao_detail"}:
+            raise NotAPair()
+        orders, detail = by_kind["taobao_orders"], by_kind["taobao_detail"]
+        out = platforms.OUT["taobao_detail"]
+        with _Lines(folder, list(out), detail.header_line) as lines:
+            rows = _plain_rows(named_rows(orders, "taobao_orders"))
+            faults = join(folder, rows, lambda: named_rows(detail, "taobao_detail"), lines)
+            return Taken(lines.source(dict(out), _unknown(detail, "taobao_detail")), "taobao", faults)
+    finally:
+        other.close()
+
+
+def _plain_rows(rows: Iterable[tuple[int, dict[str, str]]]) -> Iterator[tuple[int, dict[str, str]]]:
+    return (row for row in rows if row[0] > 0)

@@ -1,0 +1,260 @@
+"""Refunds in a file become refunds of the orders they name, once."""
+
+from __future__ import annotations
+
+import itertools
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from huimeng.infra.database import Database
+from huimeng.porting.service import ImportOptions, ImportResult, import_orders, importing, refunding
+from tests.conftest import Shop
+from tests.porting.conftest import Bench, as_csv, error_rows
+
+HEADER = ("订单号", "下单时间", "商品编码", "数量", "实付金额", "状态", "原订单号", "退款金额")
+DAY, LATER = "2025-03-01 10:00:00", "2025-03-05 11:00:00"
+
+
+def sold(number: str = "A1") -> list[list[str]]:
+    return [[number, DAY, "milk", "2", "20.00", "", "", ""], [number, DAY, "egg", "1", "5.00", "", "", ""]]
+
+
+def write(path: Path, rows: list[list[str]]) -> Path:
+    path.write_text(as_csv(rows, HEADER), encoding="utf-8")
+    return path
+
+
+async def orders(db: Database, shop: Shop) -> dict[str, tuple[Any, ...]]:
+    """By number: status, paid, refunded, and how many refunds."""
+    async with db.tenant(shop.merchant_id) as conn:
+        cursor = await conn.execute(
+            "select o.order_no, o.status, o.paid_fen, o.refunded_fen, (select count(*) from refund r "
+            "where r.cell_id = o.cell_id and r.order_id = o.order_id) from orders o where o.cell_id = %s",
+            (shop.cell_id,),
+        )
+        return {row[0]: tuple(row[1:]) for row in await cursor.fetchall()}
+
+
+def refunds(result: ImportResult) -> tuple[int, ...]:
+    return tuple(result.counts.get(f"refunds_{name}", 0) for name in ("created", "unchanged", "refused"))
+
+
+@pytest.mark.parametrize(
+    ("rows", "after"),
+    [
+        ([["R1", LATER, "milk", "-1", "-10.00", "", "A1", ""]], (2, 2500, 1000, 1)),  # part of a line
+        ([["R1", LATER, "egg", "-1", "-5.00", "", "A1", ""]], (2, 2500, 500, 1)),  # a line
+        (
+            [["R1", LATER, "egg", "-1", "-5.00", "", "A1", ""], ["R1", LATER, "milk", "-2", "-20.00", "", "A1", ""]],
+            (3, 2500, 2500, 1),
+        ),  # all
+        ([["R1", LATER, "", "", "-25.00", "", "A1", ""]], (3, 2500, 2500, 1)),  # an amount that names no goods
+        ([["R1", LATER, "", "", "-7.00", "", "A1", ""]], (2, 2500, 700, 1)),
+        ([["R1", LATER, "milk", "-1", "10.00", "", "A1", ""]], (2, 2500, 1000, 1)),  # only the quantity has a sign
+        (
+            [["A1", LATER, "milk", "-1", "-10.00", "退款成功", "", ""]],
+            (2, 2500, 1000, 1),
+        ),  # a status names its own order
+        (
+            [["R1", LATER, "milk", "-1", "-10.00", "", "A1", ""], ["R2", LATER, "milk", "-1", "-10.00", "", "A1", ""]],
+            (2, 2500, 2000, 2),
+        ),
+    ],
+)
+@pytest.mark.parametrize("together", [True, False])
+async def test_refund_rows(
+    bench: Bench, shop: Shop, tmp_path: Path, rows: list[list[str]], after: tuple[int, ...], together: bool
+) -> None:
+    path = write(tmp_path / "all.csv", rows + sold())
+    if not together:
+        await import_orders(bench, shop.merchant_id, write(tmp_path / "sold.csv", sold()))
+        path = write(tmp_path / "refunds.csv", rows)
+    count = after[3]
+
+    checked = await import_orders(bench, shop.merchant_id, path, ImportOptions(dry_run=True))
+    result = await import_orders(bench, shop.merchant_id, path)
+
+    assert refunds(result) == refunds(checked) == (count, 0, 0)
+    assert error_rows(result.error_file) == []
+    assert await orders(bench.db, shop) == {"A1": after}
+    again = await import_orders(bench, shop.merchant_id, path)
+    assert refunds(again) == (0, count, 0)
+    assert await orders(bench.db, shop) == {"A1": after}
+
+
+async def test_what_can_not_be_refunded_is_reported(bench: Bench, shop: Shop, tmp_path: Path) -> None:
+    rows = [
+        *sold(),
+        ["R1", LATER, "milk", "-1", "-10.00", "", "B7", ""],
+        ["R2", LATER, "tea", "-1", "-1.00", "", "A1", ""],
+        ["R3", LATER, "egg", "-1", "-5.01", "", "A1", ""],
+        ["R4", "2025-02-01 10:00:00", "egg", "-1", "-5.00", "", "A1", ""],  # before it was sold
+    ]
+    result = await import_orders(bench, shop.merchant_id, write(tmp_path / "a.csv", rows))
+    assert refunds(result) == (0, 0, 4)
+    assert sorted((f["line"], f["code"]) for f in error_rows(result.error_file)) == [
+        ("4", "refund_without_order"),
+        ("5", "refund_line_unknown"),
+        ("6", "refund_too_large"),
+        ("7", "refund_without_order"),
+    ]
+    assert (await orders(bench.db, shop))["A1"] == (1, 2500, 0, 0)
+
+
+async def test_a_number_of_several_days_is_not_guessed(bench: Bench, shop: Shop, tmp_path: Path) -> None:
+    other = [[row[0], "2025-03-02 10:00:00", *row[2:]] for row in sold()]
+    rows = [*sold(), *other, ["R1", LATER, "egg", "-1", "-5.00", "", "A1", ""]]
+    result = await import_orders(bench, shop.merchant_id, write(tmp_path / "a.csv", rows))
+    assert [f["code"] for f in error_rows(result.error_file)] == ["refund_ambiguous"]
+
+
+async def test_a_refund_with_a_bad_row_is_not_taken_in_part(bench: Bench, shop: Shop, tmp_path: Path) -> None:
+    bad = [["R1", LATER, "egg", "-1", "-5.00", "", "A1", ""], ["R1", LATER, "milk", "-1", "ten", "", "A1", ""]]
+    result = await import_orders(bench, shop.merchant_id, write(tmp_path / "a.csv", [*sold(), *bad]))
+    assert refunds(result) == (0, 0, 1)
+    assert (await orders(bench.db, shop))["A1"] == (1, 2500, 0, 0)
+    bad[1][4] = "-10.00"
+    await import_orders(bench, shop.merchant_id, write(tmp_path / "b.csv", [*sold(), *bad]))
+    assert (await orders(bench.db, shop))["A1"] == (2, 2500, 1500, 1)
+
+
+async def test_a_negative_line_without_a_mark_stays_a_line(bench: Bench, shop: Shop, tmp_path: Path) -> None:
+    """As tills write a bottle that comes back, or a return as a receipt of its own."""
+    rows = [
+        *sold(),
+        ["A1", DAY, "bottle", "-1", "-0.50", "", "", ""],
+        ["A2", DAY, "milk", "-1", "-10.00", "", "", ""],
+        ["A3", DAY, "gift", "1", "0.00", "", "", ""],
+    ]
+    result = await import_orders(bench, shop.merchant_id, write(tmp_path / "a.csv", rows))
+    assert refunds(result) == (0, 0, 0)
+    assert await orders(bench.db, shop) == {"A1": (1, 2450, 0, 0), "A2": (1, -1000, 0, 0), "A3": (1, 0, 0, 0)}
+    assert (await import_orders(bench, shop.merchant_id, tmp_path / "a.csv")).counts["unchanged"] == 3
+
+
+async def test_a_negative_order_with_a_number_that_is_sold(bench: Bench, shop: Shop, tmp_path: Path) -> None:
+    await import_orders(bench, shop.merchant_id, write(tmp_path / "a.csv", sold()))
+    path = write(tmp_path / "b.csv", [["A1", DAY, "milk", "-1", "-10.00", "", "", ""]])
+    for expected in ((1, 0, 0), (0, 1, 0)):
+        result = await import_orders(bench, shop.merchant_id, path)
+        assert refunds(result) == expected
+        assert result.counts["conflict"] == 0
+        assert (await orders(bench.db, shop))["A1"] == (2, 2500, 1000, 1)
+
+
+@pytest.mark.parametrize(("word", "status"), [("已退款", 3), ("已取消", 4)])
+async def test_an_order_that_is_refunded_later(
+    bench: Bench, shop: Shop, tmp_path: Path, word: str, status: int
+) -> None:
+    await import_orders(bench, shop.merchant_id, write(tmp_path / "a.csv", sold()))
+    path = write(tmp_path / "b.csv", [[*row[:5], word, *row[6:]] for row in sold()])
+    checked = await import_orders(bench, shop.merchant_id, path, ImportOptions(dry_run=True))
+    assert refunds(checked) == (1, 0, 0)
+    for expected in ((1, 0, 0), (0, 1, 0)):
+        result = await import_orders(bench, shop.merchant_id, path)
+        assert (refunds(result), result.counts["unchanged"], result.counts["conflict"]) == (expected, 1, 0)
+        assert await orders(bench.db, shop) == {"A1": (status, 2500, 2500, 1)}
+
+
+async def test_a_refunded_order_with_other_content_is_a_conflict(bench: Bench, shop: Shop, tmp_path: Path) -> None:
+    await import_orders(bench, shop.merchant_id, write(tmp_path / "a.csv", sold()))
+    path = write(tmp_path / "b.csv", [[*sold()[0][:4], "19.00", "已退款", "", ""]])
+    result = await import_orders(bench, shop.merchant_id, path)
+    assert (refunds(result), result.counts["conflict"]) == ((0, 0, 0), 1)
+    (fault,) = error_rows(result.error_file)
+    assert "实付 25.00 -> 19.00" in fault["reason_zh"] and "paid 25.00 -> 19.00" in fault["reason_en"]
+
+
+async def test_one_line_of_an_order_is_refunded_by_its_status(bench: Bench, shop: Shop, tmp_path: Path) -> None:
+    rows = sold()
+    await import_orders(bench, shop.merchant_id, write(tmp_path / "a.csv", rows))
+    rows[1][5] = "退款成功"
+    for expected in ((1, 0, 0), (0, 1, 0)):
+        result = await import_orders(bench, shop.merchant_id, write(tmp_path / "b.csv", rows))
+        assert (refunds(result), result.counts["unchanged"]) == (expected, 1)
+        assert await orders(bench.db, shop) == {"A1": (2, 2500, 500, 1)}
+
+
+async def test_a_column_that_says_how_much_was_refunded(bench: Bench, shop: Shop, tmp_path: Path) -> None:
+    """It is a state, not an event: a later file may say more."""
+    rows = sold()
+    for told, refunded, expected in (("", 0, 0), ("3.00", 300, 1), ("3.00", 300, 0), ("20.00", 2000, 1)):
+        rows[0][7] = told
+        result = await import_orders(bench, shop.merchant_id, write(tmp_path / "a.csv", rows))
+        assert result.counts.get("refunds_created", 0) == expected
+        assert (await orders(bench.db, shop))["A1"][2] == refunded
+    rows[0][7] = "20.01"
+    result = await import_orders(bench, shop.merchant_id, write(tmp_path / "a.csv", rows))
+    assert [f["code"] for f in error_rows(result.error_file)] == ["refund_too_large"]
+
+
+async def test_orders_that_are_not_completed_are_left_out(bench: Bench, shop: Shop, tmp_path: Path) -> None:
+    rows = [
+        ["A1", DAY, "milk", "1", "10.00", "交易成功", "", ""],
+        ["A2", DAY, "milk", "", "", "待付款", "", ""],
+        ["A3", DAY, "milk", "1", "10.00", "已完成", "", ""],
+        ["A3", DAY, "egg", "1", "5.00", "待发货", "", ""],
+    ]
+    path = write(tmp_path / "a.csv", rows)
+    for dry in (True, False):
+        result = await import_orders(bench, shop.merchant_id, path, ImportOptions(dry_run=dry))
+        assert (result.counts["created"], result.counts["left_out"], result.error_file) == (1, 2, None)
+    rows[3][5] = "已完成"
+    assert (await import_orders(bench, shop.merchant_id, write(path, rows))).counts["created"] == 1
+    assert set(await orders(bench.db, shop)) == {"A1", "A3"}
+
+
+class Killed(Exception):
+    pass
+
+
+async def test_refunds_of_a_killed_import_are_not_taken_twice(
+    bench: Bench, shop: Shop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows = [*sold(), *([f"R{n}", LATER, "milk", "-1", "-1.00", "", "A1", ""] for n in range(2))]
+    path = write(tmp_path / "a.csv", rows)
+    sent = importing.send
+    count = 0
+
+    async def killed(*args: Any) -> Any:
+        nonlocal count
+        count += 1
+        if count == 2:
+            raise Killed
+        return await sent(*args)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(refunding, "send", killed)
+        with pytest.raises(Killed):
+            await import_orders(bench, shop.merchant_id, path)
+    assert (await orders(bench.db, shop))["A1"] == (2, 2500, 100, 1)
+
+    result = await import_orders(bench, shop.merchant_id, path)
+
+    assert (result.resumed, refunds(result)) == (True, (2, 0, 0))
+    assert (await orders(bench.db, shop))["A1"] == (2, 2500, 200, 2)
+
+
+@pytest.mark.parametrize("known", [True, False])
+async def test_a_refund_is_known_by_what_is_kept_with_it(
+    bench: Bench, shop: Shop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, known: bool
+) -> None:
+    """The control, which keeps nothing, refunds twice."""
+    if not known:
+        fresh = itertools.count()
+        monkeypatch.setattr(refunding, "marks", lambda source, refund: (f"{next(fresh)}", ""))
+    path = write(tmp_path / "a.csv", [*sold(), ["R1", LATER, "milk", "-1", "-10.00", "", "A1", ""]])
+    for _ in range(2):
+        await import_orders(bench, shop.merchant_id, path)
+    assert (await orders(bench.db, shop))["A1"][2] == (1000 if known else 2000)
+
+
+async def test_a_refund_that_says_something_else_now_is_a_conflict(bench: Bench, shop: Shop, tmp_path: Path) -> None:
+    refund = ["R1", LATER, "milk", "-1", "-10.00", "", "A1", ""]
+    await import_orders(bench, shop.merchant_id, write(tmp_path / "a.csv", [*sold(), refund]))
+    refund[4] = "-9.00"
+    result = await import_orders(bench, shop.merchant_id, write(tmp_path / "b.csv", [*sold(), refund]))
+    assert [f["code"] for f in error_rows(result.error_file)] == ["conflict"]
+    assert (await orders(bench.db, shop))["A1"][2] == 1000
