@@ -6,6 +6,7 @@ from datetime import datetime
 
 import msgspec
 
+from huimeng.infra.audit import acting
 from huimeng.infra.teller import Command, Needs, Rows
 from huimeng.kernel.errors import InvalidInput
 from huimeng.ledger.commands import account_needs, earn, open_account, spend
@@ -84,6 +85,7 @@ class AdjustPoints(Command):
         self.amount = amount
         self.reason = reason.strip()
         self.actor = actor
+        self.by = acting()
         self.expires_at = expires_at
         self.key = key
         self.fingerprint = fingerprint
@@ -122,7 +124,19 @@ class AdjustPoints(Command):
         unit = UNIT_NAMES[self.unit]
         payload = {"member_id": member_id, "unit": unit, "amount": self.amount}
         rows.emit("points.adjusted", number, payload)
+        self._record(rows, number, account.balance)
         return Adjusted(str(number), str(member_id), unit, self.amount, account.balance, account.debt, repaid, rows.now)
+
+    def _record(self, rows: Rows, number: int, balance: int) -> None:
+        after = {
+            "member_id": str(self.member_id),
+            "unit": UNIT_NAMES[self.unit],
+            "amount": self.amount,
+            "balance": balance,
+            "expires_at": self.expires_at,
+            "reason": self.reason,
+        }
+        rows.audit(self.by, "points.adjusted", ("adjustment", number), after=after)
 
 
 def _check_member(rows: Rows, cell_id: int, member_id: int) -> None:

@@ -15,6 +15,25 @@ class EarningRuleChanged(Conflict):
     message_en = "The rule was changed meanwhile and is now version {version}; look at it again"
 
 
+class DraftNotFound(NotFound):
+    code = "rule_draft_not_found"
+    message_zh = "找不到规则草稿 {what}"
+    message_en = "Rule draft {what} not found"
+
+
+class DraftIsOver(Conflict):
+    code = "rule_draft_is_over"
+    message_zh = "草稿已发布或已放弃({state}),不能再修改"
+    message_en = "The draft is over ({state}) and can't be changed any more"
+
+
+class TooManyDrafts(BusinessError):
+    code = "too_many_rule_drafts"
+    status = 422
+    message_zh = "最多 {limit} 份未发布的草稿"
+    message_en = "At most {limit} drafts at a time"
+
+
 class AdjustmentIsZero(BusinessError):
     code = "adjustment_is_zero"
     status = 422

@@ -8,14 +8,18 @@ from litestar import Response, get, post, put
 from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import Body, HeaderParameter, PathParameter, QueryParameter
 
+from huimeng.infra.etags import check_expected
 from huimeng.infra.http import (
     Req,
     caller,
     cursor_id,
     database,
+    expected,
     parse_id,
     run_command,
     run_write,
+    tagged,
+    with_tag,
     write_key,
 )
 from huimeng.kernel.ids import cell_of_entity
@@ -24,6 +28,7 @@ from huimeng.ledger.rules import Unit
 from huimeng.merchant.service import load_stores
 from huimeng.points import schemas, service
 from huimeng.points.commands import Adjusted, AdjustPoints
+from huimeng.points.store import DraftState
 
 Key = Annotated[
     str,
@@ -32,6 +37,8 @@ Key = Annotated[
 Limit = Annotated[int, QueryParameter(ge=1, le=200, description="每页条数 / items in a page")]
 Cursor = Annotated[str | None, QueryParameter(description="上一页的 next_cursor / of the page before")]
 RuleId = Annotated[str, PathParameter(max_length=19, description="规则编号 / id of the rule")]
+DraftId = Annotated[str, PathParameter(max_length=19, description="草稿编号 / id of the draft")]
+InState = Annotated[DraftState, QueryParameter(name="state", description="草稿状态 / state of the drafts")]
 MemberId = Annotated[str, PathParameter(max_length=19, description="会员编号 / id of the member")]
 Counted = Annotated[schemas.UnitName, QueryParameter(description="points 积分, growth 成长值")]
 Closed = Annotated[bool, QueryParameter(description="含已到期核销的批次 / also lots that were written off")]
@@ -41,6 +48,12 @@ _RULE = ResponseSpec(
     description="规则 / the rule",
     generate_examples=False,
     examples=[schemas.RULE_OUT_EXAMPLE],
+)
+_DRAFT = ResponseSpec(
+    schemas.DraftOut,
+    description="草稿 / the draft",
+    generate_examples=False,
+    examples=[schemas.DRAFT_OUT_EXAMPLE],
 )
 _ADJUSTED = ResponseSpec(
     Adjusted,
@@ -56,7 +69,7 @@ _ADJUSTED = ResponseSpec(
     summary="积分规则列表 / earning rules",
     description="按创建顺序。In the order in which they were made. Scope: rules:read.",
 )
-async def list_rules(request: Req, limit: Limit = 50, cursor: Cursor = None) -> schemas.RulePage:
+async def list_rules(request: Req, limit: Limit = 50, cursor: Cursor = None) -> Response[schemas.RulePage]:
     principal = caller(request, "rules:read")
     async with database(request).reader(principal.merchant_id) as conn:
         found = await service.list_rules(
@@ -64,7 +77,7 @@ async def list_rules(request: Req, limit: Limit = 50, cursor: Cursor = None) -> 
         )
         stores = await load_stores(conn, principal.merchant_id)
     items = [schemas.rule_out(told, stores) for told in found[:limit]]
-    return schemas.RulePage(items, items[-1].rule_id if len(found) > limit else None)
+    return tagged(request, schemas.RulePage(items, items[-1].rule_id if len(found) > limit else None))
 
 
 @post(
@@ -90,18 +103,162 @@ async def create_rule(
 
 
 @get(
+    "/v1/earning-rules/drafts",
+    tags=["earning rules"],
+    summary="规则草稿列表 / drafts of earning rules",
+    description="按创建顺序。In the order in which they were begun. Scope: rules:read.",
+)
+async def list_drafts(
+    request: Req, in_state: InState = "draft", limit: Limit = 50, cursor: Cursor = None
+) -> schemas.DraftPage:
+    principal = caller(request, "rules:read")
+    async with database(request).reader(principal.merchant_id) as conn:
+        found = await service.list_drafts(
+            conn, principal.merchant_id, in_state, after=cursor_id(cursor) or 0, limit=limit + 1
+        )
+        stores = await load_stores(conn, principal.merchant_id)
+    items = [schemas.draft_out(draft, stores) for draft in found[:limit]]
+    return schemas.DraftPage(items, items[-1].draft_id if len(found) > limit else None)
+
+
+@post(
+    "/v1/earning-rules/drafts",
+    status_code=201,
+    tags=["earning rules"],
+    summary="新建规则草稿 / begin a draft",
+    description="草稿不计分;可先用 POST /v1/earning-rules/try 试算,再发布。Nobody earns by a draft: try it on a bill, "
+    "then publish it. rule_id: the rule that it would change. Scope: rules:write. "
+    "Errors: invalid_input, earning_rule_not_found, too_many_rule_drafts.",
+    responses={201: _DRAFT},
+)
+async def create_draft(
+    request: Req, data: Annotated[schemas.NewDraftIn, Body(examples=schemas.RULE_EXAMPLES)], key: Key = ""
+) -> Response[bytes]:
+    principal = caller(request, "rules:write")
+    rule_id = None if data.rule_id is None else parse_id(data.rule_id, "rule_id")
+
+    async def produce(conn: Any) -> schemas.DraftOut:
+        stores = await load_stores(conn, principal.merchant_id)
+        wanted = schemas.rule_input(data, stores)
+        draft = await service.save_draft(
+            conn, principal.merchant_id, wanted, rule_id=rule_id, actor=principal.actor, now=utc_now()
+        )
+        return schemas.draft_out(draft, stores)
+
+    return await run_write(request, principal, produce, 201)
+
+
+@get(
+    "/v1/earning-rules/drafts/{draft_id:str}",
+    tags=["earning rules"],
+    summary="规则草稿 / a draft",
+    description="Scope: rules:read. Errors: rule_draft_not_found.",
+)
+async def get_draft(request: Req, draft_id: DraftId) -> Response[schemas.DraftOut]:
+    principal = caller(request, "rules:read")
+    number = parse_id(draft_id, "draft_id")
+    async with database(request).reader(principal.merchant_id) as conn:
+        return tagged(request, await _draft_out(conn, principal.merchant_id, number))
+
+
+@put(
+    "/v1/earning-rules/drafts/{draft_id:str}",
+    tags=["earning rules"],
+    summary="修改规则草稿 / change a draft",
+    description="整份替换。The whole of it. Takes If-Match. Scope: rules:write. "
+    "Errors: rule_draft_not_found, rule_draft_is_over, invalid_input, precondition_failed.",
+    responses={200: _DRAFT},
+)
+async def change_draft(
+    request: Req,
+    draft_id: DraftId,
+    data: Annotated[schemas.DraftIn, Body(examples=schemas.RULE_EXAMPLES[:1])],
+    key: Key = "",
+) -> Response[bytes]:
+    principal = caller(request, "rules:write")
+    number = parse_id(draft_id, "draft_id")
+    tags = expected(request)
+
+    async def produce(conn: Any) -> schemas.DraftOut:
+        check_expected(tags, await _draft_out(conn, principal.merchant_id, number))
+        stores = await load_stores(conn, principal.merchant_id)
+        wanted = schemas.rule_input(data, stores)
+        draft = await service.save_draft(
+            conn, principal.merchant_id, wanted, draft_id=number, actor=principal.actor, now=utc_now()
+        )
+        return schemas.draft_out(draft, stores)
+
+    return with_tag(await run_write(request, principal, produce))
+
+
+@post(
+    "/v1/earning-rules/drafts/{draft_id:str}/publish",
+    status_code=200,
+    tags=["earning rules"],
+    summary="发布规则草稿 / publish a draft",
+    description="从 at 起(不填为即刻)按它计分;若规则已有更新的版本则拒绝。It counts from `at` on (null: now); refused "
+    "when the rule has a newer version than the draft knows. Scope: rules:write. Errors: rule_draft_not_found, "
+    "rule_draft_is_over, earning_rule_changed, too_many_rules, invalid_input.",
+    responses={200: _RULE},
+)
+async def publish_draft(
+    request: Req,
+    draft_id: DraftId,
+    data: Annotated[schemas.PublishIn, Body(examples=schemas.PUBLISH_EXAMPLES)],
+    key: Key = "",
+) -> Response[bytes]:
+    principal = caller(request, "rules:write")
+    number = parse_id(draft_id, "draft_id")
+
+    async def produce(conn: Any) -> schemas.RuleOut:
+        told = await service.publish_draft(
+            conn, principal.merchant_id, number, at=data.at, actor=principal.actor, now=utc_now()
+        )
+        return schemas.rule_out(told, await load_stores(conn, principal.merchant_id))
+
+    return await run_write(request, principal, produce)
+
+
+@post(
+    "/v1/earning-rules/drafts/{draft_id:str}/discard",
+    status_code=200,
+    tags=["earning rules"],
+    summary="放弃规则草稿 / discard a draft",
+    description="Scope: rules:write. Errors: rule_draft_not_found, rule_draft_is_over.",
+    responses={200: _DRAFT},
+)
+async def discard_draft(request: Req, draft_id: DraftId, key: Key = "") -> Response[bytes]:
+    principal = caller(request, "rules:write")
+    number = parse_id(draft_id, "draft_id")
+
+    async def produce(conn: Any) -> schemas.DraftOut:
+        draft = await service.discard_draft(conn, principal.merchant_id, number, actor=principal.actor, now=utc_now())
+        return schemas.draft_out(draft, await load_stores(conn, principal.merchant_id))
+
+    return await run_write(request, principal, produce)
+
+
+async def _draft_out(conn: Any, merchant_id: int, draft_id: int) -> schemas.DraftOut:
+    draft = await service.get_draft(conn, merchant_id, draft_id)
+    return schemas.draft_out(draft, await load_stores(conn, merchant_id))
+
+
+@get(
     "/v1/earning-rules/{rule_id:str}",
     tags=["earning rules"],
     summary="积分规则及其历史 / an earning rule with its history",
     description="Scope: rules:read. Errors: earning_rule_not_found.",
 )
-async def read_rule(request: Req, rule_id: RuleId) -> schemas.RuleDetail:
+async def read_rule(request: Req, rule_id: RuleId) -> Response[schemas.RuleDetail]:
     principal = caller(request, "rules:read")
     number = parse_id(rule_id, "rule_id")
     async with database(request).reader(principal.merchant_id) as conn:
-        told = await service.get_rule(conn, principal.merchant_id, number, now=utc_now())
-        stores = await load_stores(conn, principal.merchant_id)
-    return schemas.rule_detail(told, stores)
+        return tagged(request, await _rule_detail(conn, principal.merchant_id, number))
+
+
+async def _rule_detail(conn: Any, merchant_id: int, rule_id: int) -> schemas.RuleDetail:
+    told = await service.get_rule(conn, merchant_id, rule_id, now=utc_now())
+    return schemas.rule_detail(told, await load_stores(conn, merchant_id))
 
 
 @put(
@@ -109,8 +266,8 @@ async def read_rule(request: Req, rule_id: RuleId) -> schemas.RuleDetail:
     tags=["earning rules"],
     summary="修改积分规则(新版本) / change an earning rule (a new version)",
     description="从 effective_from 起按新版本计算,已完成的订单不变。From effective_from on the new version counts; "
-    "orders keep the versions they used. Scope: rules:write. "
-    "Errors: earning_rule_not_found, earning_rule_changed, invalid_input.",
+    "orders keep the versions they used. Takes If-Match. Scope: rules:write. "
+    "Errors: earning_rule_not_found, earning_rule_changed, invalid_input, precondition_failed.",
     responses={200: _RULE},
 )
 async def change_rule(
@@ -121,8 +278,10 @@ async def change_rule(
 ) -> Response[bytes]:
     principal = caller(request, "rules:write")
     number = parse_id(rule_id, "rule_id")
+    tags = expected(request)
 
     async def produce(conn: Any) -> schemas.RuleOut:
+        check_expected(tags, await _rule_detail(conn, principal.merchant_id, number))
         stores = await load_stores(conn, principal.merchant_id)
         told = await service.change_rule(
             conn,
@@ -253,6 +412,12 @@ async def adjust(
 routes: list[Any] = [
     list_rules,
     create_rule,
+    list_drafts,
+    create_draft,
+    get_draft,
+    change_draft,
+    publish_draft,
+    discard_draft,
     read_rule,
     change_rule,
     disable_rule,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import date, datetime
 from decimal import Decimal
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import msgspec
 from litestar.openapi.spec import Example
@@ -16,7 +16,7 @@ from huimeng.merchant.values import StoreBook
 from huimeng.points.commands import Adjusted
 from huimeng.points.rules import Definition, Rule, decimal_text
 from huimeng.points.service import BalanceView, HistoryItem, RuleHistory, RuleInput, State
-from huimeng.points.store import StoredRule
+from huimeng.points.store import Draft, DraftState, StoredRule
 
 UnitName = Literal["points", "growth"]
 TenderKind = Literal["cash", "wechat", "alipay", "card", "unionpay", "other", "stored_value", "points", "coupon"]
@@ -30,10 +30,10 @@ Code = Annotated[str, Meta(min_length=1, max_length=64)]
 UNITS: dict[str, int] = {"points": Unit.POINTS, "growth": Unit.GROWTH}
 
 
-class RuleIn(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class RuleBody(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Give points_per_yuan (what a yuan earns) or multiplier ("2" doubles what other rules give), not both.
 
-    Empty conditions let everything pass; tenders null: money really paid. effective_from null: now.
+    Empty conditions let everything pass; tenders null: money really paid.
     """
 
     name: Annotated[str, Meta(min_length=1, max_length=100)]
@@ -57,9 +57,32 @@ class RuleIn(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     cap_per_day: Cap | None = None
     cap_per_month: Cap | None = None
     expiry: Expiry = Expiry()
+
+
+class RuleIn(RuleBody, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A rule with its time; effective_from null: now."""
+
     effective_from: datetime | None = None
     effective_until: datetime | None = None
     enabled: bool = True
+
+
+class DraftIn(RuleBody, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A rule that nobody earns by yet; from when on it counts is said when it is published."""
+
+    effective_until: datetime | None = None
+
+
+class NewDraftIn(DraftIn, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """rule_id: the rule that it would change; null: a new one."""
+
+    rule_id: Annotated[str, Meta(max_length=19, description="digits as text")] | None = None
+
+
+class PublishIn(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """at: from when on it counts, null is now; what lies in the past counts for orders that are imported later."""
+
+    at: datetime | None = None
 
 
 class RuleChange(RuleIn, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -68,12 +91,11 @@ class RuleChange(RuleIn, frozen=True, kw_only=True, forbid_unknown_fields=True):
     expected_version: int | None = None
 
 
-class RuleVersion(msgspec.Struct, frozen=True, kw_only=True):
-    """One version, as it was written."""
+class RuleText(msgspec.Struct, frozen=True, kw_only=True):
+    """What a rule says."""
 
-    version: int
     name: str
-    unit: str
+    unit: UnitName
     kind: Literal["rate", "multiplier"]
     points_per_yuan: str | None
     multiplier: str | None
@@ -94,6 +116,12 @@ class RuleVersion(msgspec.Struct, frozen=True, kw_only=True):
     cap_per_day: int | None
     cap_per_month: int | None
     expiry: Expiry
+
+
+class RuleVersion(RuleText, frozen=True, kw_only=True):
+    """One version, as it was written."""
+
+    version: int
     effective_from: datetime
     effective_until: datetime | None
     enabled: bool
@@ -118,6 +146,26 @@ class RuleDetail(RuleOut, frozen=True, kw_only=True):
 
 class RulePage(msgspec.Struct, frozen=True):
     items: list[RuleOut]
+    next_cursor: str | None
+
+
+class DraftOut(RuleText, frozen=True, kw_only=True):
+    """rule_id: the rule that it changes, or that it became; base_version: of that rule when the draft was saved."""
+
+    draft_id: str
+    state: DraftState
+    rule_id: str | None
+    base_version: int | None
+    published_version: int | None
+    effective_until: datetime | None
+    created_at: datetime
+    created_by: str
+    changed_at: datetime
+    changed_by: str
+
+
+class DraftPage(msgspec.Struct, frozen=True):
+    items: list[DraftOut]
     next_cursor: str | None
 
 
@@ -175,13 +223,21 @@ class AdjustmentIn(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     expires_at: datetime | None = None
 
 
-def rule_input(given: RuleIn, stores: StoreBook) -> RuleInput:
+def rule_input(given: RuleBody, stores: StoreBook) -> RuleInput:
     """InvalidInput names the field."""
+    timed = {name: getattr(given, name) for name in _TIMES if hasattr(given, name)}
+    return RuleInput(name=given.name, definition=_definition(given, stores), **timed)
+
+
+_TIMES = ("effective_from", "effective_until", "enabled")
+
+
+def _definition(given: RuleBody, stores: StoreBook) -> Definition:
     if (given.points_per_yuan is None) == (given.multiplier is None):
         raise InvalidInput(
             "points_per_yuan", "give either points_per_yuan or multiplier", "每元积分与倍数须填且只填一项"
         )
-    definition = Definition(
+    return Definition(
         unit=UNITS[given.unit],
         kind="rate" if given.multiplier is None else "multiplier",
         rate_e4=_scaled(given.points_per_yuan),
@@ -203,13 +259,6 @@ def rule_input(given: RuleIn, stores: StoreBook) -> RuleInput:
         cap_per_day=given.cap_per_day,
         cap_per_month=given.cap_per_month,
         expiry=given.expiry,
-    )
-    return RuleInput(
-        name=given.name,
-        definition=definition,
-        effective_from=given.effective_from,
-        effective_until=given.effective_until,
-        enabled=given.enabled,
     )
 
 
@@ -255,35 +304,58 @@ def history_out(item: HistoryItem) -> HistoryOut:
 def _version(stored: StoredRule, stores: StoreBook) -> RuleVersion:
     rule: Rule = stored.rule
     return RuleVersion(
+        **_text(rule.name, rule, stores),
         version=rule.version,
-        name=rule.name,
-        unit=UNIT_NAMES[rule.unit],
-        kind=rule.kind,
-        points_per_yuan=decimal_text(rule.rate_e4) if rule.kind == "rate" else None,
-        multiplier=decimal_text(rule.multiplier_bps) if rule.kind == "multiplier" else None,
-        priority=rule.priority,
-        minimum_fen=rule.minimum_fen,
-        tenders=None if rule.tenders is None else list(rule.tenders),
-        excluded_categories=list(rule.excluded_categories),
-        excluded_skus=list(rule.excluded_skus),
-        stores=[stores.by_id[i].code if i in stores.by_id else str(i) for i in rule.stores],
-        regions=list(rule.regions),
-        categories=list(rule.categories),
-        skus=list(rule.skus),
-        weekdays=list(rule.weekdays),
-        date_from=rule.date_from,
-        date_to=rule.date_to,
-        first_order=rule.first_order,
-        cap_per_order=rule.cap_per_order,
-        cap_per_day=rule.cap_per_day,
-        cap_per_month=rule.cap_per_month,
-        expiry=rule.expiry,
         effective_from=rule.effective_from,
         effective_until=rule.effective_until,
         enabled=rule.enabled,
         created_at=stored.created_at,
         created_by=stored.created_by,
     )
+
+
+def draft_out(draft: Draft, stores: StoreBook) -> DraftOut:
+    return DraftOut(
+        **_text(draft.name, draft.definition, stores),
+        draft_id=str(draft.draft_id),
+        state=draft.state,
+        rule_id=None if draft.rule_id is None else str(draft.rule_id),
+        base_version=draft.base_version,
+        published_version=draft.published_version,
+        effective_until=draft.effective_until,
+        created_at=draft.created_at,
+        created_by=draft.created_by,
+        changed_at=draft.changed_at,
+        changed_by=draft.changed_by,
+    )
+
+
+def _text(name: str, rule: Definition, stores: StoreBook) -> dict[str, Any]:
+    """The fields of RuleText."""
+    return {
+        "name": name,
+        "unit": UNIT_NAMES[rule.unit],
+        "kind": rule.kind,
+        "points_per_yuan": decimal_text(rule.rate_e4) if rule.kind == "rate" else None,
+        "multiplier": decimal_text(rule.multiplier_bps) if rule.kind == "multiplier" else None,
+        "priority": rule.priority,
+        "minimum_fen": rule.minimum_fen,
+        "tenders": None if rule.tenders is None else list(rule.tenders),
+        "excluded_categories": list(rule.excluded_categories),
+        "excluded_skus": list(rule.excluded_skus),
+        "stores": [stores.by_id[i].code if i in stores.by_id else str(i) for i in rule.stores],
+        "regions": list(rule.regions),
+        "categories": list(rule.categories),
+        "skus": list(rule.skus),
+        "weekdays": list(rule.weekdays),
+        "date_from": rule.date_from,
+        "date_to": rule.date_to,
+        "first_order": rule.first_order,
+        "cap_per_order": rule.cap_per_order,
+        "cap_per_day": rule.cap_per_day,
+        "cap_per_month": rule.cap_per_month,
+        "expiry": rule.expiry,
+    }
 
 
 def _scaled(text: str | None) -> int:
@@ -349,6 +421,24 @@ _VERSION = {
     "created_at": "2026-01-01T00:00:00Z",
     "created_by": "key:1",
 }
+_DRAFT = {name: value for name, value in _VERSION.items() if name not in ("version", "effective_from", "enabled")}
+DRAFT_OUT_EXAMPLE = Example(
+    summary="草稿 / a draft",
+    value={
+        "draft_id": "2048",
+        "state": "draft",
+        "rule_id": "1024",
+        "base_version": 1,
+        "published_version": None,
+        **_DRAFT,
+        "changed_at": "2026-01-02T00:00:00Z",
+        "changed_by": "key:1",
+    },
+)
+PUBLISH_EXAMPLES = [
+    Example(summary="下月起 / from next month on", value={"at": "2026-04-01T00:00:00+08:00"}),
+    Example(summary="即刻 / now", value={}),
+]
 RULE_OUT_EXAMPLE = Example(
     summary="规则 / a rule",
     value={"rule_id": "1024", "state": "in_force", "newest_version": 1, "current": _VERSION},

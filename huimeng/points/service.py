@@ -8,6 +8,7 @@ from typing import Literal
 
 import msgspec
 
+from huimeng.infra import audit
 from huimeng.infra.database import Connection
 from huimeng.infra.heads import bump_config, lock_head, take_entity_ids
 from huimeng.kernel.errors import InvalidInput
@@ -18,29 +19,47 @@ from huimeng.ledger.service import HistoryRow
 from huimeng.member.errors import MemberNotFound
 from huimeng.merchant.service import EVERYTHING, list_regions, load_stores
 from huimeng.points import store
-from huimeng.points.errors import EarningRuleChanged, EarningRuleNotFound, TooManyRules
-from huimeng.points.rules import Definition, Rule, check_definition, check_name
-from huimeng.points.store import MerchantConfig, StoredRule
+from huimeng.points.errors import (
+    DraftIsOver,
+    DraftNotFound,
+    EarningRuleChanged,
+    EarningRuleNotFound,
+    TooManyDrafts,
+    TooManyRules,
+)
+from huimeng.points.rules import Definition, Rule, check_definition, check_name, definition_of
+from huimeng.points.store import Draft, DraftState, MerchantConfig, StoredRule
 
 __all__ = [
     "BalanceView",
+    "Draft",
+    "DraftState",
     "HistoryItem",
     "MerchantConfig",
     "RuleHistory",
     "RuleInput",
     "balance",
+    "candidate",
+    "candidate_of",
     "change_rule",
     "create_rule",
     "disable_rule",
+    "discard_draft",
+    "get_draft",
     "get_rule",
     "history",
+    "list_drafts",
     "list_rules",
     "lots",
     "merchant_config",
+    "publish_draft",
+    "save_draft",
     "state_of",
 ]
 
 RULES_MAX = 200
+DRAFTS_MAX = 100
+_EARLIEST = datetime(1990, 1, 1, tzinfo=UTC)
 VERSIONS_MAX = 1000
 State = Literal["in_force", "scheduled", "ended", "disabled"]
 
@@ -100,8 +119,7 @@ async def change_rule(
     newest = before[0].rule
     if expected_version is not None and newest.version != expected_version:
         raise EarningRuleChanged(version=newest.version)
-    if newest.unit != wanted.definition.unit or newest.kind != wanted.definition.kind:
-        raise InvalidInput("kind", "unit and kind stay as they are", "类型与计量单位不可修改")
+    _check_kind(newest, wanted)
     rule = await _checked(conn, merchant_id, wanted, (rule_id, newest.version + 1), now)
     return await _keep(conn, merchant_id, rule, before, actor=actor, now=now)
 
@@ -118,6 +136,138 @@ async def disable_rule(conn: Connection, merchant_id: int, rule_id: int, *, acto
         newest, version=newest.version + 1, effective_from=now, effective_until=None, enabled=False
     )
     return await _keep(conn, merchant_id, off, before, actor=actor, now=now)
+
+
+# Drafts: rules that nobody earns by yet.
+
+
+async def save_draft(
+    conn: Connection,
+    merchant_id: int,
+    wanted: RuleInput,
+    *,
+    rule_id: int | None = None,
+    draft_id: int | None = None,
+    actor: str,
+    now: datetime,
+) -> Draft:
+    """A new draft (draft_id None: of a new rule, or of a change to rule_id), or the whole of a draft anew.
+
+    InvalidInput, EarningRuleNotFound, DraftNotFound, DraftIsOver, TooManyDrafts.
+    """
+    cell_id = cell_of(merchant_id)
+    await lock_head(conn, cell_id)
+    before = None if draft_id is None else await _open_draft(conn, merchant_id, draft_id)
+    if before is None:
+        if len(await store.drafts(conn, merchant_id, "draft", 0, DRAFTS_MAX)) >= DRAFTS_MAX:
+            raise TooManyDrafts(limit=DRAFTS_MAX)
+        (draft_id,) = await take_entity_ids(conn, cell_id)
+    else:
+        rule_id = before.rule_id
+    newest = None if rule_id is None else (await _versions(conn, merchant_id, rule_id))[0].rule
+    if newest is not None:
+        _check_kind(newest, wanted)
+    # From when on it counts is said when it is published, and checked then.
+    rule = await _checked(conn, merchant_id, msgspec.structs.replace(wanted, effective_from=_EARLIEST), (0, 0), now)
+    assert draft_id is not None
+    draft = Draft(
+        draft_id=draft_id,
+        rule_id=rule_id,
+        base_version=None if newest is None else newest.version,
+        name=rule.name,
+        definition=definition_of(rule),
+        effective_until=rule.effective_until,
+        state="draft",
+        published_version=None,
+        created_at=now if before is None else before.created_at,
+        created_by=actor if before is None else before.created_by,
+        changed_at=now,
+        changed_by=actor,
+    )
+    await store.save_draft(conn, merchant_id, draft)
+    old, new = audit.differing(before, draft) if before is not None else ({}, msgspec.structs.asdict(draft))
+    await audit.record(conn, cell_id, "rule.draft_changed", ("rule_draft", draft_id), before=old, after=new)
+    return draft
+
+
+async def discard_draft(conn: Connection, merchant_id: int, draft_id: int, *, actor: str, now: datetime) -> Draft:
+    """DraftNotFound, DraftIsOver."""
+    cell_id = cell_of(merchant_id)
+    await lock_head(conn, cell_id)
+    before = await _open_draft(conn, merchant_id, draft_id)
+    draft = msgspec.structs.replace(before, state="discarded", changed_at=now, changed_by=actor)
+    await store.save_draft(conn, merchant_id, draft)
+    await audit.record(conn, cell_id, "rule.draft_dropped", ("rule_draft", draft_id), before={"name": draft.name})
+    return draft
+
+
+async def publish_draft(
+    conn: Connection, merchant_id: int, draft_id: int, *, at: datetime | None, actor: str, now: datetime
+) -> RuleHistory:
+    """The draft becomes a version that counts from then on (None: now).
+
+    DraftNotFound, DraftIsOver, TooManyRules, InvalidInput; EarningRuleChanged when the rule it would change has a
+    newer version than the draft was begun with.
+    """
+    cell_id = cell_of(merchant_id)
+    await lock_head(conn, cell_id)
+    draft = await _open_draft(conn, merchant_id, draft_id)
+    wanted = RuleInput(
+        name=draft.name, definition=draft.definition, effective_from=at, effective_until=draft.effective_until
+    )
+    if draft.rule_id is None:
+        told = await create_rule(conn, merchant_id, wanted, actor=actor, now=now)
+    else:
+        told = await change_rule(
+            conn, merchant_id, draft.rule_id, wanted, actor=actor, now=now, expected_version=draft.base_version
+        )
+    newest = told.versions[0].rule
+    published = msgspec.structs.replace(
+        draft,
+        state="published",
+        rule_id=newest.rule_id,
+        published_version=newest.version,
+        changed_at=now,
+        changed_by=actor,
+    )
+    await store.save_draft(conn, merchant_id, published)
+    after = {"rule_id": newest.rule_id, "version": newest.version, "effective_from": newest.effective_from}
+    await audit.record(conn, cell_id, "rule.published", ("rule_draft", draft_id), after=after)
+    return told
+
+
+async def get_draft(conn: Connection, merchant_id: int, draft_id: int) -> Draft:
+    """DraftNotFound."""
+    draft = await store.find_draft(conn, merchant_id, draft_id)
+    if draft is None:
+        raise DraftNotFound(str(draft_id))
+    return draft
+
+
+async def list_drafts(
+    conn: Connection, merchant_id: int, state: DraftState = "draft", *, after: int = 0, limit: int = 50
+) -> list[Draft]:
+    return await store.drafts(conn, merchant_id, state, after, limit)
+
+
+async def candidate(conn: Connection, merchant_id: int, wanted: RuleInput, number: int, now: datetime) -> Rule:
+    """A rule that is only tried, checked like one that is kept; InvalidInput."""
+    return await _checked(conn, merchant_id, wanted, (number, 0), now)
+
+
+async def candidate_of(conn: Connection, merchant_id: int, draft_id: int, now: datetime) -> Rule:
+    """What the draft would make of its rule, or as a new rule under the draft's id; DraftNotFound, DraftIsOver."""
+    draft = await _open_draft(conn, merchant_id, draft_id)
+    wanted = RuleInput(name=draft.name, definition=draft.definition)
+    version = 1 if draft.base_version is None else draft.base_version + 1
+    return await _checked(conn, merchant_id, wanted, (draft.rule_id or draft_id, version), now)
+
+
+async def _open_draft(conn: Connection, merchant_id: int, draft_id: int) -> Draft:
+    draft = await get_draft(conn, merchant_id, draft_id)
+    if draft.state != "draft":
+        raise DraftIsOver(state=draft.state)
+    return draft
 
 
 async def list_rules(
@@ -165,7 +315,23 @@ async def _keep(
     stored = StoredRule(rule, now, actor)
     await store.insert_version(conn, merchant_id, stored)
     await bump_config(conn, cell_of(merchant_id))
+    await _record(conn, merchant_id, rule, before[0].rule if before else None)
     return _told([stored, *before], now)
+
+
+async def _record(conn: Connection, merchant_id: int, rule: Rule, before: Rule | None) -> None:
+    what, cell_id = ("rule", rule.rule_id), cell_of(merchant_id)
+    if before is None:
+        await audit.record(conn, cell_id, "rule.created", what, after=msgspec.structs.asdict(rule))
+        return
+    old, new = audit.differing(before, rule)
+    action: audit.Action = "rule.disabled" if before.enabled and not rule.enabled else "rule.changed"
+    await audit.record(conn, cell_id, action, what, before=old, after=new)
+
+
+def _check_kind(newest: Rule, wanted: RuleInput) -> None:
+    if newest.unit != wanted.definition.unit or newest.kind != wanted.definition.kind:
+        raise InvalidInput("kind", "unit and kind stay as they are", "类型与计量单位不可修改")
 
 
 def _check_room(before: Sequence[StoredRule]) -> None:

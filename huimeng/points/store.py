@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 
@@ -14,12 +14,18 @@ from huimeng.kernel.ids import merchant_of
 from huimeng.member.store import MemberStatusShelf
 from huimeng.merchant.store import StoreShelf
 from huimeng.merchant.values import Store
-from huimeng.points.rules import Rule, RuleSet, definition_of
+from huimeng.points.rules import Definition, Rule, RuleSet, definition_of
 
 EARNING_RULES = "earning_rules"  # (cell_id,) -> MerchantConfig, read only
 EARN_CAP = "earn_cap"  # (cell_id, member_id, rule_id, period) -> EarnCap
 ADJUSTMENT = "adjustment"  # append only: rows are Adjustment
 
+DraftState = Literal["draft", "published", "discarded"]
+
+_DRAFT = (
+    "draft_id, rule_id, base_version, name, definition, effective_until, state, published_version, created_at, "
+    "created_by, changed_at, changed_by"
+)
 _RULE = "r.rule_id, r.version, r.name, r.definition, r.effective_from, r.effective_until, r.enabled"
 
 
@@ -36,6 +42,23 @@ class StoredRule(msgspec.Struct, frozen=True):
     rule: Rule
     created_at: datetime
     created_by: str
+
+
+class Draft(msgspec.Struct, frozen=True, kw_only=True):
+    """A row of earning_rule_draft; rule_id and base_version of the rule that it would change, None for a new one."""
+
+    draft_id: int
+    rule_id: int | None
+    base_version: int | None
+    name: str
+    definition: Definition
+    effective_until: datetime | None
+    state: DraftState
+    published_version: int | None
+    created_at: datetime
+    created_by: str
+    changed_at: datetime
+    changed_by: str
 
 
 class EarnCap(msgspec.Struct):
@@ -188,6 +211,38 @@ async def versions(conn: Connection, merchant_id: int, rules: Sequence[int]) -> 
         (merchant_id, list(rules)),
     )
     return [StoredRule(_rule(row[:-2]), row[-2], row[-1]) for row in await cursor.fetchall()]
+
+
+async def save_draft(conn: Connection, merchant_id: int, draft: Draft) -> None:
+    values = {**msgspec.structs.asdict(draft), "definition": msgspec.json.encode(draft.definition).decode()}
+    changed = [f"{name} = excluded.{name}" for name in values if name not in ("draft_id", "created_at", "created_by")]
+    await conn.execute(
+        f"insert into earning_rule_draft (merchant_id, {_DRAFT}) values (%s{', %s' * len(values)}) "
+        f"on conflict (merchant_id, draft_id) do update set {', '.join(changed)}",
+        (merchant_id, *(values[name] for name in _DRAFT.split(", "))),
+    )
+
+
+async def find_draft(conn: Connection, merchant_id: int, draft_id: int) -> Draft | None:
+    cursor = await conn.execute(
+        f"select {_DRAFT} from earning_rule_draft where merchant_id = %s and draft_id = %s", (merchant_id, draft_id)
+    )
+    row = await cursor.fetchone()
+    return None if row is None else _draft(row)
+
+
+async def drafts(conn: Connection, merchant_id: int, state: DraftState, after: int, limit: int) -> list[Draft]:
+    """In the order in which they were begun."""
+    cursor = await conn.execute(
+        f"select {_DRAFT} from earning_rule_draft where merchant_id = %s and state = %s and draft_id > %s "
+        "order by draft_id limit %s",
+        (merchant_id, state, after, limit),
+    )
+    return [_draft(row) for row in await cursor.fetchall()]
+
+
+def _draft(row: Sequence[Any]) -> Draft:
+    return msgspec.convert(dict(zip(_DRAFT.split(", "), row, strict=True)), Draft)
 
 
 async def config(conn: Connection, cell_id: int) -> MerchantConfig:

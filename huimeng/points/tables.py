@@ -33,6 +33,25 @@ earning_rule_version = tenant_table(
     append_only=True,
 )
 
+earning_rule_draft = tenant_table(
+    "earning_rule_draft",
+    Column("merchant_id", BigInteger, nullable=False),
+    Column("draft_id", BigInteger, nullable=False),
+    Column("rule_id", BigInteger, comment="the rule that it changes; null: a new one"),
+    Column("base_version", Integer, comment="newest version of that rule when it was begun"),
+    Column("name", Text, nullable=False),
+    Column("definition", JSONB, nullable=False, comment="huimeng.points.rules.Definition"),
+    Column("effective_until", DateTime(timezone=True)),
+    Column("state", Text, nullable=False, comment="draft, published, discarded"),
+    Column("published_version", Integer),
+    Column("created_at", DateTime(timezone=True), nullable=False),
+    Column("created_by", Text, nullable=False),
+    Column("changed_at", DateTime(timezone=True), nullable=False),
+    Column("changed_by", Text, nullable=False),
+    PrimaryKeyConstraint("merchant_id", "draft_id"),
+    CheckConstraint("state in ('draft', 'published', 'discarded')", name="state"),
+)
+
 earn_cap = tenant_table(
     "earn_cap",
     Column("cell_id", BigInteger, nullable=False),

@@ -164,6 +164,10 @@ def test_the_reference_shows_examples() -> None:
         RULES,
         f"{RULES}/{{rule_id}}",
         f"{RULES}/{{rule_id}}/disable",
+        f"{RULES}/drafts",
+        f"{RULES}/drafts/{{draft_id}}",
+        f"{RULES}/drafts/{{draft_id}}/publish",
+        f"{RULES}/drafts/{{draft_id}}/discard",
         "/v1/members/{member_id}/points",
         "/v1/members/{member_id}/points/lots",
         "/v1/members/{member_id}/points/history",
@@ -175,5 +179,5 @@ def test_the_reference_shows_examples() -> None:
 
 
 def test_every_route_says_what_it_is_for() -> None:
-    assert len(routes) == 9
+    assert len(routes) == 15
     assert all(route.summary and route.tags and route.description for route in routes)
