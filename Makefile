@@ -10,7 +10,7 @@ PURE := --only-binary :all:
 COMPILE := $(BIN)/uv pip compile pyproject.toml --quiet --universal --python-version 3.11 \
 	--generate-hashes --no-header --no-emit-index-url --no-emit-find-links
 
-.PHONY: help run test bench check lock clean
+.PHONY: help run test bench check openapi client lock clean
 
 help: ## this list
 	@grep -E '^[a-z]+:.*## ' Makefile | sed -E 's/^([a-z]+):.*## (.*)/  make \1	\2/'
@@ -32,12 +32,20 @@ check: $(DEV_READY) ## style, types, architecture, tidiness, schema drift
 	@$(BIN)/lint-imports
 	@$(BIN)/python -m pytest -q tests/test_tidy.py $(wildcard tests/infra/test_drift.py)
 
+openapi: $(DEV_READY) ## renew docs/openapi.json; refuses a break that docs/api-changelog.md does not name
+	@$(BIN)/python -m tests.contract
+
+client: $(DEV_READY) ## a Python client of the API in clients/python, made from docs/openapi.json
+	@mkdir -p clients
+	@$(BIN)/openapi-python-client generate --path docs/openapi.json --config docs/client.yaml \
+		--output-path clients/python --overwrite
+
 lock: $(DEV_READY) ## renew requirements/*.lock; UPGRADE=1 takes newer releases
 	@$(COMPILE) $(if $(UPGRADE),--upgrade) --extra demo --extra build -o requirements/run.lock
 	@$(COMPILE) $(if $(UPGRADE),--upgrade) --all-extras -c requirements/run.lock -o requirements/dev.lock
 
 clean: ## remove what was installed and built; the data folder stays
-	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis dist
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis dist clients
 
 $(RUN_READY): requirements/run.lock pyproject.toml
 	@sh .ci/venv $(VENV)

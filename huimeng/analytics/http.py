@@ -15,6 +15,7 @@ from huimeng.analytics.rules import Grain
 from huimeng.analytics.schemas import OVERVIEW_EXAMPLE, TREND_EXAMPLE
 from huimeng.analytics.values import Overview, Trend
 from huimeng.infra.http import Req, caller, database
+from huimeng.merchant.errors import StoreNotAllowed
 
 From = Annotated[
     date | None, QueryParameter(name="from", description="first business day, included 起始营业日", required=False)
@@ -31,8 +32,17 @@ Graining = Annotated[
 
 _WITHOUT_DAYS = (
     "Without `from` and `to`: the last 30 days; when those hold no order, the 30 days up to the last order, "
-    "and `period.chosen` says so."
+    "and `period.chosen` says so. Scope: analytics:read. Errors: store_not_found, invalid_input."
 )
+
+
+async def _check_store(request: Req, principal: Any, code: str | None) -> None:
+    """StoreNotAllowed: who works in some stores sees the figures of one of those, not the sum of all."""
+    if principal.stores is None:
+        return
+    if code is None:
+        raise StoreNotAllowed()
+    principal.require_store(await service.store_id(database(request), principal.merchant_id, code))
 
 
 def _spec(answer: Any, example: dict[str, Any]) -> dict[int, ResponseSpec]:
@@ -49,6 +59,7 @@ def _spec(answer: Any, example: dict[str, Any]) -> dict[int, ResponseSpec]:
 )
 async def overview(request: Req, first: From = None, last: To = None, store: Store = None) -> Overview:
     principal = caller(request, "analytics:read")
+    await _check_store(request, principal, store)
     return await service.overview(database(request), principal.merchant_id, first, last, store)
 
 
@@ -64,6 +75,7 @@ async def trend(
     request: Req, first: From = None, last: To = None, grain: Graining = "day", store: Store = None
 ) -> Trend:
     principal = caller(request, "analytics:read")
+    await _check_store(request, principal, store)
     return await service.trend(database(request), principal.merchant_id, first, last, grain, store)
 
 

@@ -9,7 +9,10 @@ import logging
 import psycopg
 
 from huimeng.analytics import service
+from huimeng.infra import metrics
 from huimeng.infra.database import Database
+from huimeng.infra.rounds import FIGURES, counted_round
+from huimeng.infra.tracing import job
 from huimeng.kernel.errors import Unavailable
 
 log = logging.getLogger("huimeng.analytics")
@@ -23,7 +26,8 @@ async def follow(db: Database, stop: asyncio.Event, interval: float = 0.5) -> No
     troubled: set[int] = set()
     while not stop.is_set():
         try:
-            await _round(db, stop, troubled)
+            with counted_round(FIGURES):
+                await _round(db, stop, troubled)
             if away:
                 away = False
                 log.info("the database is back; figures are kept up again")
@@ -35,12 +39,20 @@ async def follow(db: Database, stop: asyncio.Event, interval: float = 0.5) -> No
             await asyncio.wait_for(stop.wait(), max(interval, _AWAY_INTERVAL) if away else interval)
 
 
+async def tell_lag(db: Database) -> None:
+    """How far the figures are behind, over all merchants, for whoever watches."""
+    behind = await service.lag(db)
+    metrics.LAG_EVENTS.labels(FIGURES).set(behind.events)
+    metrics.LAG_SECONDS.labels(FIGURES).set(behind.seconds)
+
+
 async def _round(db: Database, stop: asyncio.Event, troubled: set[int]) -> None:
     for merchant_id in await service.merchants_behind(db):
         if stop.is_set():
             return
         try:
-            await service.project(db, merchant_id, stop=stop)
+            with job(FIGURES, merchant_id):
+                await service.project(db, merchant_id, stop=stop)
         except (Unavailable, psycopg.OperationalError, psycopg.InterfaceError):
             raise
         except Exception:

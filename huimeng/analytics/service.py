@@ -65,6 +65,25 @@ async def merchants_behind(db: Database) -> list[int]:
     return found
 
 
+class Lag(msgspec.Struct, frozen=True):
+    """How far the figures are behind the outbox, over all merchants; seconds is the age of the oldest event."""
+
+    events: int
+    seconds: float
+
+
+async def lag(db: Database) -> Lag:
+    events, oldest, after = 0, None, 0
+    while known := [merchant.merchant_id for merchant in await list_merchants(db, after=after, limit=_PAGE)]:
+        async with db.tenants(known) as conn:
+            more, at = await store.backlog(conn, [cell_of(merchant_id) for merchant_id in known])
+        events += more
+        if at is not None and (oldest is None or at < oldest):
+            oldest = at
+        after = known[-1]
+    return Lag(events, 0.0 if oldest is None else max(0.0, (utc_now() - oldest).total_seconds()))
+
+
 async def rebuild(db: Database, merchant_id: int) -> int:
     """Makes the figures anew from the orders, in one snapshot while orders go on; answers the rows made."""
     cell_id = cell_of(merchant_id)
@@ -137,6 +156,14 @@ async def trend(
             for b in wanted
         ],
     )
+
+
+async def store_id(db: Database, merchant_id: int, code: str) -> int:
+    """StoreNotFound, InvalidInput."""
+    async with db.reader(merchant_id) as conn:
+        found = (await _scope(conn, merchant_id, code)).store_id
+    assert found is not None
+    return found
 
 
 async def last_day_with_orders(db: Database, merchant_id: int) -> date | None:

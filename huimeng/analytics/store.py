@@ -161,6 +161,19 @@ async def behind(conn: Connection, cell_ids: Sequence[int]) -> list[int]:
     return [row[0] for row in await cursor.fetchall()]
 
 
+async def backlog(conn: Connection, cell_ids: Sequence[int]) -> tuple[int, datetime | None]:
+    """Events of these cells that the figures lack, and when the oldest of them happened."""
+    cursor = await conn.execute(
+        "select coalesce(sum(h.outbox_seq - coalesce(f.seq, 0)), 0)::bigint, min(o.at) from cell_head h "
+        "left join figure_cursor f on f.cell_id = h.cell_id "
+        "left join outbox o on o.cell_id = h.cell_id and o.seq = coalesce(f.seq, 0) + 1 "
+        "where h.cell_id = any(%s) and h.outbox_seq > coalesce(f.seq, 0)",
+        (list(cell_ids),),
+    )
+    row = await cursor.fetchone()
+    return (0, None) if row is None else (row[0], row[1])
+
+
 class Standing(msgspec.Struct, frozen=True):
     """How far the figures are: events that they lack, and when the last one they hold happened."""
 

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+from datetime import date
 from typing import Annotated, Any
 
 import msgspec
-from litestar import get, post
+from litestar import Response, get, post
 from litestar.openapi.spec.example import Example
 from litestar.params import Body, HeaderParameter, PathParameter, QueryParameter
 
 from huimeng.checkout.commands import RefundOrder
-from huimeng.checkout.service import Till, get_order, list_orders, refund_command
+from huimeng.checkout.schemas import TRY_EXAMPLES, TryIn
+from huimeng.checkout.service import OrderQuery, StatusName, Till, get_order, list_orders, refund_command
 from huimeng.checkout.values import (
     BatchIn,
     BatchItemOut,
@@ -25,6 +27,7 @@ from huimeng.checkout.values import (
     QuoteOut,
     RefundIn,
     RefundOut,
+    TriedOut,
 )
 from huimeng.infra.http import (
     Req,
@@ -36,18 +39,27 @@ from huimeng.infra.http import (
     parse_id,
     run_command,
     strict,
+    tagged,
     teller,
     write_key,
 )
 from huimeng.infra.idempotency import Answer, once
-from huimeng.kernel.errors import BusinessError
+from huimeng.kernel.errors import BusinessError, NotFound
 from huimeng.kernel.ids import cell_of_entity
+from huimeng.kernel.times import utc_now
+from huimeng.merchant.service import load_stores
+from huimeng.points.schemas import rule_input
+from huimeng.points.service import candidate, candidate_of
 
 Key = Annotated[
     str,
     HeaderParameter(name="Idempotency-Key", required=True, description="同键只记一次 / written once"),
 ]
 OrderId = Annotated[str, PathParameter(description="订单编号 / order id")]
+StoreCode = Annotated[str | None, QueryParameter(max_length=64, description="门店代码 / store code")]
+FirstDay = Annotated[date | None, QueryParameter(name="from", description="首个营业日 / first business day")]
+LastDay = Annotated[date | None, QueryParameter(name="to", description="末个营业日 / last business day")]
+OrderStatus = Annotated[StatusName | None, QueryParameter(description="状态 / status")]
 MemberId = Annotated[str | None, QueryParameter(name="member_id", description="会员编号 / member id")]
 Cursor = Annotated[str | None, QueryParameter(name="cursor", description="上页的 next_cursor")]
 Limit = Annotated[int, QueryParameter(name="limit", ge=1, le=200)]
@@ -68,6 +80,21 @@ def _till(request: Req) -> Till:
     return till
 
 
+async def _check_store(request: Req, principal: Any, code: str) -> None:
+    """StoreNotAllowed, UnknownStore: who works in some stores sells in those."""
+    if principal.stores is not None:
+        principal.require_store(await _till(request).store_id(principal.merchant_id, code))
+
+
+async def _check_order(request: Req, principal: Any, order_id: int) -> None:
+    """NotFound: an order of a store where the caller doesn't work is none of theirs."""
+    if principal.stores is not None:
+        async with database(request).reader(principal.merchant_id) as conn:
+            view = await get_order(conn, principal.merchant_id, order_id)
+        if not principal.sees(view.store_id):
+            raise NotFound("order")
+
+
 @post(
     "/v1/orders/quote",
     status_code=200,
@@ -77,7 +104,9 @@ def _till(request: Req) -> Till:
 )
 async def quote_order(request: Req, data: Annotated[BillIn, Body(examples=[Example(value=_BILL)])]) -> QuoteOut:
     principal = caller(request, "orders:read")
-    return await _till(request).quote(principal.merchant_id, await strict(request, BillIn))
+    body = await strict(request, BillIn)
+    await _check_store(request, principal, body.store)
+    return await _till(request).quote(principal.merchant_id, body)
 
 
 @post(
@@ -95,7 +124,7 @@ async def complete_order(
     principal = caller(request, "orders:write")
     key_used = await write_key(request)
     body = await strict(request, OrderIn)
-
+    await _check_store(request, principal, body.store)
     command = await command_or_kept(
         request, principal, key_used, lambda: _till(request).complete(principal.merchant_id, body, *key_used)
     )
@@ -128,6 +157,7 @@ async def _one(request: Req, principal: Any, key: str, body: OrderIn) -> BatchIt
     identity = _digest([body.source, body.store, body.order_no]).hex()
     own = f"{key}:{identity}", _digest(body)
     try:
+        await _check_store(request, principal, body.store)
         command = await command_or_kept(
             request, principal, own, lambda: _till(request).complete(principal.merchant_id, body, *own)
         )
@@ -158,6 +188,7 @@ async def refund_order(
     principal = caller(request, "orders:refund")
     name, fingerprint = await write_key(request)
     entity = parse_id(order_id, "order_id")
+    await _check_order(request, principal, entity)
     command = refund_command(
         cell_of_entity(principal.merchant_id, entity), entity, await strict(request, RefundIn), name, fingerprint
     )
@@ -175,25 +206,80 @@ async def void_order(request: Req, order_id: OrderId, key: Key = "") -> RefundOu
     principal = caller(request, "orders:refund")
     name, fingerprint = await write_key(request)
     entity = parse_id(order_id, "order_id")
+    await _check_order(request, principal, entity)
     command = RefundOrder(
         cell_of_entity(principal.merchant_id, entity), entity, None, key=name, fingerprint=fingerprint, void=True
     )
     return await run_command(request, command)  # type: ignore[return-value]
 
 
-@get("/v1/orders/{order_id:str}", tags=["orders"], summary="订单详情 / One order")
-async def read_order(request: Req, order_id: OrderId) -> OrderView:
+@get(
+    "/v1/orders/{order_id:str}",
+    tags=["orders"],
+    summary="订单详情 / One order",
+    description="Scope: orders:read. Errors: not_found.",
+)
+async def read_order(request: Req, order_id: OrderId) -> Response[OrderView]:
     principal = caller(request, "orders:read")
     async with database(request).reader(principal.merchant_id) as conn:
-        return await get_order(conn, principal.merchant_id, parse_id(order_id, "order_id"))
+        view = await get_order(conn, principal.merchant_id, parse_id(order_id, "order_id"))
+    if not principal.sees(view.store_id):
+        raise NotFound("order")
+    return tagged(request, view)
 
 
-@get("/v1/orders", tags=["orders"], summary="订单列表 / Orders, newest first")
-async def read_orders(request: Req, member_id: MemberId = None, cursor: Cursor = None, limit: Limit = 50) -> OrderPage:
+@get(
+    "/v1/orders",
+    tags=["orders"],
+    summary="订单列表 / Orders, newest first",
+    description="给出的条件须同时满足;from、to 为营业日,含首尾。All that is given must hold; from and to are business "
+    "days, both included. Scope: orders:read. Errors: unknown_store, invalid_input.",
+)
+async def read_orders(
+    request: Req,
+    *,
+    member_id: MemberId = None,
+    store: StoreCode = None,
+    first: FirstDay = None,
+    last: LastDay = None,
+    status: OrderStatus = None,
+    cursor: Cursor = None,
+    limit: Limit = 50,
+) -> OrderPage:
     principal = caller(request, "orders:read")
-    member = None if member_id is None else parse_id(member_id, "member_id")
+    query = OrderQuery(
+        member_id=None if member_id is None else parse_id(member_id, "member_id"),
+        store=store,
+        first_day=first,
+        last_day=last,
+        status=status,
+    )
     async with database(request).reader(principal.merchant_id) as conn:
-        return await list_orders(conn, principal.merchant_id, member, cursor_id(cursor), limit)
+        return await list_orders(conn, principal.merchant_id, query, cursor_id(cursor), limit, stores=principal.stores)
+
+
+@post(
+    "/v1/earning-rules/try",
+    status_code=200,
+    tags=["earning rules"],
+    summary="在一张单上试算规则 / try rules on a bill",
+    description="草稿或尚未保存的规则会给这张单多少、为什么;不写入任何数据。"
+    "What drafts, or rules that are not saved yet, would give this bill, and why; nothing is written and no "
+    "Idempotency-Key is needed. Scopes: rules:read and orders:read. "
+    "Errors: rule_draft_not_found, rule_draft_is_over, unknown_store, unknown_member, invalid_input.",
+)
+async def try_rules(request: Req, data: Annotated[TryIn, Body(examples=TRY_EXAMPLES)]) -> TriedOut:
+    principal = caller(request, "rules:read")
+    principal.require("orders:read")
+    wanted = await strict(request, TryIn)
+    await _check_store(request, principal, wanted.bill.store)
+    merchant_id, now = principal.merchant_id, utc_now()
+    async with database(request).reader(merchant_id) as conn:
+        stores = await load_stores(conn, merchant_id)
+        found = [await candidate_of(conn, merchant_id, parse_id(each, "drafts"), now) for each in wanted.drafts]
+        for number, rule in enumerate(wanted.rules, 1):
+            found.append(await candidate(conn, merchant_id, rule_input(rule, stores), number, now))
+    return await _till(request).try_rules(merchant_id, wanted.bill, found, alone=wanted.alone)
 
 
 routes: list[Any] = [
@@ -204,4 +290,5 @@ routes: list[Any] = [
     void_order,
     read_order,
     read_orders,
+    try_rules,
 ]

@@ -7,8 +7,8 @@ import binascii
 import hashlib
 import hmac
 import time
-from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
+from collections.abc import Callable, Collection, Sequence
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any, Literal
 
@@ -31,6 +31,7 @@ from huimeng.checkout.values import (
     RefundView,
     RuleUsed,
     TenderView,
+    TriedOut,
 )
 from huimeng.infra.database import Connection, Database
 from huimeng.infra.teller import read_rows
@@ -53,13 +54,14 @@ from huimeng.order.rules import (
     check_text,
     with_tender,
 )
-from huimeng.points.rules import Bill, earn
+from huimeng.points.rules import Bill, Earnings, Plan, Rule, earn
 from huimeng.points.store import EarnCapShelf, EarningRulesShelf
 
 QUOTE_MINUTES = 30
 # A till's clock may be wrong, but not by more than a time zone.
 _CLOCK_TOLERANCE = timedelta(days=1)
 _STORES_TTL_SECONDS = 2.0
+StatusName = Literal["completed", "partly_refunded", "refunded", "voided"]
 
 
 class Till:
@@ -79,29 +81,7 @@ class Till:
     async def quote(self, merchant_id: int, body: BillIn) -> QuoteOut:
         """What the bill would earn now, and why; writes nothing."""
         order = await self._order(merchant_id, body, "quote", "quote")
-        found = await self._store(merchant_id, body.store)
-        cell_id = cell_of(merchant_id)
-        used: dict[tuple[int, Literal["d", "m"]], int] = {}
-        first = False
-        async with self._db.tenant(merchant_id) as conn:
-            config = (await read_rows(conn, EarningRulesShelf(), [(cell_id,)]))[cell_id,]
-            rules = config.rules.in_force(order.ordered_at)
-            if order.member_id is not None:
-                await _check_member(conn, cell_id, order.member_id)
-                first = not await orders.has_order(conn, cell_id, order.member_id)
-                caps = cap_keys(cell_id, order.member_id, rules, order.business_day)
-                counters = await read_rows(conn, EarnCapShelf(), list(caps.values()))
-                used = {name: counters[key].amount for name, key in caps.items() if key in counters}
-        earnings = earn(
-            rules,
-            Bill(order.store_id, found.region, order.business_day, order.lines, order.tenders),
-            member=order.member_id is not None,
-            first_order=first,
-            used=used,
-            occurred_at=order.ordered_at,
-            timezone=found.timezone,
-            explain=True,
-        )
+        rules, (earnings,) = await self._earnings(merchant_id, body, order, lambda plan: [plan])
         versions = [(rule.rule_id, rule.version) for rule in rules]
         deadline = utc_now().replace(microsecond=0) + timedelta(minutes=QUOTE_MINUTES)
         return QuoteOut(
@@ -116,6 +96,67 @@ class Till:
             self._seal_quote(merchant_id, order, versions, deadline),
             deadline,
         )
+
+    async def try_rules(self, merchant_id: int, body: BillIn, candidates: Sequence[Rule], *, alone: bool) -> TriedOut:
+        """What the bill would earn if these rules were in force when it is made; writes nothing."""
+        order = await self._order(merchant_id, body, "quote", "quote")
+        replaced = {rule.rule_id for rule in candidates}
+
+        def plans(now: Plan) -> list[Plan]:
+            if alone:
+                return [now, Plan(candidates)]
+            kept = [rule for rule in now if rule.rule_id not in replaced]
+            idle = [(rule, code) for rule, code in now.idle if rule.rule_id not in replaced]
+            return [now, Plan([*kept, *candidates], idle)]
+
+        _, (now, tried) = await self._earnings(merchant_id, body, order, plans)
+        return TriedOut(
+            body.store,
+            order.business_day,
+            order.paid_fen,
+            sum(tried.points_by_line),
+            sum(tried.growth_by_line),
+            sum(now.points_by_line),
+            sum(now.growth_by_line),
+            earned_out(tried),
+            lines_out(order, tried),
+            reasons_out(tried.explanation),
+        )
+
+    async def _earnings(
+        self, merchant_id: int, body: BillIn, order: OrderInput, plans: Callable[[Plan], list[Plan]]
+    ) -> tuple[Plan, list[Earnings]]:
+        """(the rules in force, what the bill earns by each of the plans made of them)"""
+        found = await self._store(merchant_id, body.store)
+        cell_id = cell_of(merchant_id)
+        used: dict[tuple[int, Literal["d", "m"]], int] = {}
+        first = False
+        async with self._db.tenant(merchant_id) as conn:
+            config = (await read_rows(conn, EarningRulesShelf(), [(cell_id,)]))[cell_id,]
+            rules = config.rules.in_force(order.ordered_at)
+            wanted = plans(rules)
+            if order.member_id is not None:
+                await _check_member(conn, cell_id, order.member_id)
+                first = not await orders.has_order(conn, cell_id, order.member_id)
+                caps: dict[tuple[int, Literal["d", "m"]], tuple[Any, ...]] = {}
+                for plan in wanted:
+                    caps |= cap_keys(cell_id, order.member_id, plan, order.business_day)
+                counters = await read_rows(conn, EarnCapShelf(), list(caps.values()))
+                used = {name: counters[key].amount for name, key in caps.items() if key in counters}
+        bill = Bill(order.store_id, found.region, order.business_day, order.lines, order.tenders)
+        return rules, [
+            earn(
+                plan,
+                bill,
+                member=order.member_id is not None,
+                first_order=first,
+                used=used,
+                occurred_at=order.ordered_at,
+                timezone=found.timezone,
+                explain=True,
+            )
+            for plan in wanted
+        ]
 
     # Bills.
 
@@ -145,6 +186,10 @@ class Till:
         if order.paid_fen >= 0 and any(tender.amount_fen < 0 for tender in order.tenders):
             raise InvalidInput("tenders", "negative on a positive bill", "正数账单不能有负的支付")
         return with_tender(order)
+
+    async def store_id(self, merchant_id: int, code: str) -> int:
+        """UnknownStore."""
+        return (await self._store(merchant_id, code)).store_id
 
     async def _store(self, merchant_id: int, code: str) -> Store:
         kept = self._stores.get(merchant_id)
@@ -276,15 +321,48 @@ async def get_order(conn: Connection, merchant_id: int, order_id: int) -> OrderV
     )
 
 
+class OrderQuery(msgspec.Struct, frozen=True, kw_only=True):
+    """All that are given must hold; store is a code, days are business days, both included."""
+
+    member_id: int | None = None
+    store: str | None = None
+    first_day: date | None = None
+    last_day: date | None = None
+    status: StatusName | None = None
+
+
 async def list_orders(
-    conn: Connection, merchant_id: int, member_id: int | None, before_id: int | None, limit: int
+    conn: Connection,
+    merchant_id: int,
+    query: OrderQuery,
+    before_id: int | None,
+    limit: int,
+    *,
+    stores: Collection[int] | None = None,
 ) -> OrderPage:
-    """Newest first."""
-    found = await orders.list_orders(
-        conn, cell_of(merchant_id), member_id=member_id, before_id=before_id, limit=limit + 1
+    """Newest first, of these stores only (None: of all); UnknownStore, InvalidInput."""
+    if query.first_day is not None and query.last_day is not None and query.first_day > query.last_day:
+        raise InvalidInput("to", "before from", "早于 from")
+    wanted = None if stores is None else sorted(stores)
+    if query.store is not None:
+        found = (await load_stores(conn, merchant_id)).by_code.get(query.store)
+        if found is None:
+            raise UnknownStore(store=query.store[:64])
+        wanted = [found.store_id] if wanted is None or found.store_id in wanted else []
+    status = None if query.status is None else next(k for k, name in STATUS_NAMES.items() if name == query.status)
+    rows = await orders.list_orders(
+        conn,
+        cell_of(merchant_id),
+        member_id=query.member_id,
+        stores=wanted,
+        first_day=query.first_day,
+        last_day=query.last_day,
+        status=status,
+        before_id=before_id,
+        limit=limit + 1,
     )
-    page = found[:limit]
-    return OrderPage([_summary(order) for order in page], str(page[-1].order_id) if len(found) > limit else None)
+    page = rows[:limit]
+    return OrderPage([_summary(order) for order in page], str(page[-1].order_id) if len(rows) > limit else None)
 
 
 def _summary(order: Order) -> OrderSummary:

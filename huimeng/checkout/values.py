@@ -101,6 +101,21 @@ class QuoteOut(msgspec.Struct, frozen=True):
     quote_expires_at: datetime
 
 
+class TriedOut(msgspec.Struct, frozen=True):
+    """points_now and growth_now: what the rules in force give, for comparison."""
+
+    store: str
+    business_day: date
+    paid_fen: int
+    points: int
+    growth: int
+    points_now: int
+    growth_now: int
+    earned: list[EarnedOut]
+    lines: list[LineOut]
+    reasons: list[ReasonOut]
+
+
 class CompletedOut(msgspec.Struct, frozen=True):
     """debt_repaid: points of this earning that repaid a debt at once."""
 

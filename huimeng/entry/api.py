@@ -2,35 +2,45 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any
 
 import msgspec
-import prometheus_client
 from litestar import Litestar, Response, get
 from litestar.enums import ScopeType
 from litestar.exceptions import HTTPException
-from litestar.openapi import OpenAPIConfig
-from litestar.openapi.spec import Components, License, SecurityScheme
 from litestar.types import ASGIApp, Receive, Scope, Send
-from prometheus_client import multiprocess
+from prometheus_client import CONTENT_TYPE_LATEST
 
 import huimeng.analytics.http
 import huimeng.checkout.http
 import huimeng.entry.docs_page
 import huimeng.entry.page
+import huimeng.infra.audit.http
 import huimeng.member.http
 import huimeng.merchant.http
 import huimeng.points.http
+import huimeng.porting.http
 from huimeng import __version__
 from huimeng.checkout.service import Till
+from huimeng.entry import openapi
 from huimeng.entry.context import Context, open_context
-from huimeng.infra.http import PROBLEM, on_business_error, on_fault, on_http_exception
+from huimeng.entry.front import ANSWER_HEADERS, Front
+from huimeng.infra.admission import Admission
+from huimeng.infra.http import PROBLEM, Req, on_business_error, on_fault, on_http_exception
+from huimeng.infra.logs import configure_logging
 from huimeng.infra.processes import end_with_parent
+from huimeng.infra.rate import Rate, share_headers, with_share
+from huimeng.infra.scrape import scrape
 from huimeng.infra.teller import Teller
-from huimeng.kernel.errors import BusinessError, Lang, TooBusy, Unauthorized
-from huimeng.merchant.authentication import Authenticator
+from huimeng.infra.tracing import start_tracing
+from huimeng.infra.watch import Watch
+from huimeng.kernel.errors import BusinessError, Lang, RateLimited, TooBusy
+from huimeng.merchant.authentication import Doorman
+from huimeng.merchant.service.sessions import LogIns
+from huimeng.porting.store.uploads import Uploads
 
 BODY_MAX_BYTES = 4 * 1024 * 1024
 
@@ -41,30 +51,28 @@ async def health() -> dict[str, str]:
 
 
 @get("/readyz", tags=["operations"], summary="就绪 / The database answers")
-async def ready(request: Any) -> dict[str, str]:
+async def ready(request: Req) -> dict[str, str]:
     await request.app.state.db.ping()
     return {"status": "ok"}
 
 
 @get("/metrics", include_in_schema=False, media_type="text/plain")
-async def metrics() -> Response[bytes]:
-    registry = prometheus_client.CollectorRegistry()
-    try:
-        multiprocess.MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
-    except ValueError:
-        # A single process without a shared folder reports its own.
-        registry = prometheus_client.REGISTRY
-    return Response(prometheus_client.generate_latest(registry), media_type=prometheus_client.CONTENT_TYPE_LATEST)
+async def metrics(request: Req) -> Response[bytes]:
+    state = request.app.state
+    return Response(await scrape(state.db, state.data_dir), media_type=CONTENT_TYPE_LATEST)
 
 
 class Gate:
-    """Outermost: a full queue and a wrong key are answered before the framework is entered."""
+    """A full queue and a wrong key are answered before the framework is entered."""
 
     def __init__(self, app: ASGIApp, state: Any) -> None:
         self._app = app
         self._state = state
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == ScopeType.HTTP and not _is_plain(scope["path"]):
+            await _refuse(NoSuchRoute(), scope, send)
+            return
         if scope["type"] != ScopeType.HTTP or not scope["path"].startswith("/v1/"):
             await self._app(scope, receive, send)
             return
@@ -73,11 +81,41 @@ class Gate:
             if teller.full and scope["method"] != "GET":
                 raise TooBusy()
             _check_type(scope)
-            scope["principal"] = await self._state.authenticate(_token(scope))  # type: ignore[typeddict-unknown-key]
+            doorman: Doorman = self._state.authenticate
+            called = scope["method"], scope["path"], scope["headers"]
+            scope["principal"] = await doorman.authenticate_request(*called)  # type: ignore[typeddict-unknown-key]
+            send = self._count(scope, send)
         except BusinessError as refusal:
             await _refuse(refusal, scope, send)
             return
         await self._app(scope, receive, send)
+
+    def _count(self, scope: Any, send: Any) -> Any:
+        """One request of the caller's share; RateLimited. The answer's headers say what is left."""
+        principal = scope.get("principal")
+        if principal is None:
+            return send
+        verdict = self._state.rate.take(f"{principal.merchant_id}:{principal.actor}", principal.rate_limit)
+        if verdict is None:
+            return send
+        if not verdict.allowed:
+            raise RateLimited(retry_after=verdict.retry_after, limit=verdict.limit)
+        return with_share(send, verdict)
+
+
+class NoSuchRoute(BusinessError):
+    code = "no_such_route"
+    status = 404
+    message_zh = "没有这个地址"
+    message_en = "There is no such address"
+
+
+def _is_plain(path: str) -> bool:
+    """The framework takes //v1 and v1 for /v1: what it takes for a route must be what was looked at here.
+
+    No code or id holds a control character, and the database can't even be asked for one.
+    """
+    return path.startswith("/") and "//" not in path and path.isprintable()
 
 
 class UnsupportedMediaType(BusinessError):
@@ -87,19 +125,16 @@ class UnsupportedMediaType(BusinessError):
     message_en = "The body must be application/json"
 
 
+_JSON = frozenset({b"application/json", b"application/merge-patch+json"})
+
+
 def _check_type(scope: Any) -> None:
+    if scope["path"] == "/v1/imports":
+        # A file, of whatever kind; its route looks.
+        return
     for name, value in scope["headers"]:
-        if name == b"content-type" and not value.lower().startswith((b"application/json", b"application/merge-patch")):
+        if name == b"content-type" and value.partition(b";")[0].strip().lower() not in _JSON:
             raise UnsupportedMediaType()
-
-
-def _token(scope: Any) -> str:
-    for name, value in scope["headers"]:
-        if name == b"authorization":
-            kind, _, token = value.partition(b" ")
-            if kind.lower() == b"bearer" and len(token) <= 200:
-                return str(token.strip().decode("latin-1"))
-    raise Unauthorized()
 
 
 async def _refuse(refusal: BusinessError, scope: Any, send: Send) -> None:
@@ -107,7 +142,9 @@ async def _refuse(refusal: BusinessError, scope: Any, send: Send) -> None:
     lang: Lang = "en" if languages and languages[0].strip().lower().startswith(b"en") else "zh"
     headers = [(b"content-type", PROBLEM.encode())]
     if refusal.status in (429, 503):
-        headers.append((b"retry-after", b"1"))
+        headers.append((b"retry-after", str(refusal.fields.get("retry_after", 1)).encode()))
+    if isinstance(refusal, RateLimited):
+        headers += share_headers(refusal.fields["limit"], 0, refusal.fields["retry_after"])
     if refusal.status == 401:
         headers.append((b"www-authenticate", b"Bearer"))
     await send({"type": "http.response.start", "status": refusal.status, "headers": headers})
@@ -119,20 +156,33 @@ def create_app(opened: AbstractAsyncContextManager[Context] | None = None) -> An
 
     @asynccontextmanager
     async def lifespan(app: Litestar) -> AsyncIterator[None]:
+        end_tracing = None
         if opened is None:
             end_with_parent()
+            configure_logging()
+            end_tracing = start_tracing("web")
         async with opened or open_context(migrate=False) as context:
             app.state.db = context.db
+            app.state.settings = context.settings
+            app.state.data_dir = context.settings.data_dir
             app.state.teller = context.teller
             app.state.vault = context.vault
-            app.state.authenticate = Authenticator(context.db)
+            app.state.rate = Rate(context.settings.data_dir / "rate.counts")
+            app.state.uploads = Uploads(context.settings.data_dir / "import")
+            app.state.authenticate = Doorman(context.db, secure=context.settings.secure)
+            app.state.logins = LogIns(context.db, context.vault)
             app.state.till = Till(context.db, context.vault.signing_key("quotes"))
+            # What is here now stays: the collector need not walk over it again and again.
+            gc.collect()
+            gc.freeze()
             yield
+        if end_tracing is not None:
+            end_tracing()
 
     app = Litestar(
         route_handlers=[health, ready, metrics, *_routes()],
         lifespan=[lifespan],
-        openapi_config=_openapi(),
+        openapi_config=openapi.config(),
         exception_handlers={
             BusinessError: on_business_error,
             HTTPException: on_http_exception,
@@ -142,7 +192,9 @@ def create_app(opened: AbstractAsyncContextManager[Context] | None = None) -> An
         debug=False,
         logging_config=None,
     )
-    return Gate(app, app.state)
+    openapi.complete(app)
+    # A refusal costs no log line: there may be ten thousand a second.
+    return Admission(Front(Watch(Gate(app, app.state)), app.state), ANSWER_HEADERS.items())
 
 
 def _routes() -> list[Any]:
@@ -153,25 +205,7 @@ def _routes() -> list[Any]:
         *huimeng.member.http.routes,
         *huimeng.points.http.routes,
         *huimeng.checkout.http.routes,
+        *huimeng.porting.http.routes,
         *huimeng.analytics.http.routes,
+        *huimeng.infra.audit.http.routes,
     ]
-
-
-def _openapi() -> OpenAPIConfig:
-    return OpenAPIConfig(
-        title="会盟 Huimeng API",
-        version="v1",
-        description=(
-            "金额单位为分,编号为数字文本,时间带时区。每个写操作须带 Idempotency-Key:"
-            "同键同内容得到同一答复,只记一次。\n\n"
-            "Amounts are in fen (1/100 yuan), ids are digits as text, times carry an offset. Every write takes an "
-            "Idempotency-Key: the same key and body get the same answer and are booked once. Errors are RFC 9457 "
-            "problem details with a stable `code`."
-        ),
-        license=License(name="Apache-2.0", identifier="Apache-2.0"),
-        path="/openapi",
-        components=Components(
-            security_schemes={"api_key": SecurityScheme(type="http", scheme="bearer", description="hm_…")}
-        ),
-        security=[{"api_key": []}],
-    )

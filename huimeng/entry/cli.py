@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import signal
 import sys
+import time
 from collections.abc import Callable, Coroutine
 from datetime import date, datetime
 from types import FrameType
@@ -18,10 +20,16 @@ from rich.table import Table
 from huimeng import __version__
 from huimeng.analytics.service import rebuild
 from huimeng.checkout.service import verify_earnings
-from huimeng.entry import cli_import, cli_setup
+from huimeng.entry import cli_import, cli_setup, cli_status
 from huimeng.entry.context import Context, open_context
+from huimeng.infra.audit import act_as, at_terminal
+from huimeng.infra.audit.verifying import seal_of
+from huimeng.infra.audit.verifying import verify as verify_audit
+from huimeng.infra.logs import configure_logging
 from huimeng.infra.settings import Settings
+from huimeng.infra.verified import Verified, keep_verified
 from huimeng.kernel.errors import BusinessError
+from huimeng.kernel.times import utc_now
 from huimeng.ledger.service import Difference, close_days, expire, verify
 from huimeng.merchant.service import every_merchant, find_merchant_id
 
@@ -33,6 +41,7 @@ app = typer.Typer(
 )
 cli_setup.mount(app)
 app.add_typer(cli_import.app, name="import", help="导入会员与订单 / import members and orders")
+app.command("status")(cli_status.status)
 console = Console()
 T = TypeVar("T")
 
@@ -59,31 +68,74 @@ def version() -> None:
 def verify_command(
     merchant: MerchantCode = "",
     day: Annotated[str, typer.Option("--day", help="只查一个记账日(UTC) / one booking day, YYYY-MM-DD")] = "",
+    audit: Annotated[bool, typer.Option("--audit", help="只查审计日志 / the audit log only")] = False,
+    print_seal: Annotated[
+        bool,
+        typer.Option(
+            "--print-seal", help="印出最新日封(或 --day 那天的),请另行保存 / the newest seal, to be kept elsewhere"
+        ),
+    ] = False,
 ) -> None:
-    """从流水重算每个余额、批次与合计,逐一核对 / recompute everything from the transfers."""
+    """从流水重算每个余额、批次与合计,并核对审计日志 / recompute everything from the transfers, and the audit log."""
     booked_on = _day(day)
 
     async def check(context: Context) -> int:
         wrong = 0
+        started = time.monotonic()
+        merchants = await _merchants(context, merchant)
         with _bar() as bar:
-            for merchant_id, code in await _merchants(context, merchant):
-                task = bar.add_task(code, total=None)
-
-                def told(step: str, done: int, total: int, task: Any = task, code: str = code) -> None:
-                    bar.update(task, description=f"{code} {step}", completed=done, total=total)
-
-                found = await verify(context.db, merchant_id, booked_on, told)
-                if booked_on is None:
-                    found += [
-                        Difference("order_earning", each, None, None)
-                        for each in await verify_earnings(context.db, merchant_id)
-                    ]
+            for merchant_id, code in merchants:
+                found: list[Difference] = []
+                if not audit:
+                    found += await _verify_book(context, merchant_id, code, booked_on, bar)
+                if audit or booked_on is None:
+                    found += await _verify_log(context, merchant_id, code, bar)
                 wrong += _report(code, found)
+        if not (merchant or booked_on or audit):
+            seconds = round(time.monotonic() - started, 1)
+            keep_verified(context.settings.data_dir, Verified(utc_now(), seconds, len(merchants), wrong))
+        if print_seal:
+            await _print_seals(context, merchant, booked_on)
         return wrong
 
     if _run(check):
         raise typer.Exit(1)
-    console.print("[bold green]OK[/] 账目全部正确 / everything adds up")
+    console.print(f"[bold green]OK[/] {_RIGHT_LOG if audit else _RIGHT}")
+
+
+_RIGHT = "账目全部正确 / everything adds up"
+_RIGHT_LOG = "审计日志完整无改动 / the audit log is whole and unchanged"
+
+
+async def _verify_book(
+    context: Context, merchant_id: int, code: str, booked_on: date | None, bar: Progress
+) -> list[Difference]:
+    task = bar.add_task(code, total=None)
+
+    def told(step: str, done: int, total: int) -> None:
+        bar.update(task, description=f"{code} {step}", completed=done, total=total)
+
+    found = await verify(context.db, merchant_id, booked_on, told)
+    if booked_on is None:
+        lost = await verify_earnings(context.db, merchant_id)
+        found += [Difference("order_earning", each, None, None) for each in lost]
+    return found
+
+
+async def _verify_log(context: Context, merchant_id: int, code: str, bar: Progress) -> list[Difference]:
+    task = bar.add_task(f"{code} audit", total=None)
+    found = await verify_audit(
+        context.db, merchant_id, lambda done, total: bar.update(task, completed=done, total=max(total, 1))
+    )
+    return [Difference(each.check, each.where, each.stored, each.computed) for each in found]
+
+
+async def _print_seals(context: Context, merchant: str, day: date | None) -> None:
+    for merchant_id, code in await _merchants(context, merchant):
+        sealed = await seal_of(context.db, merchant_id, day)
+        # One plain line each, to be printed or mailed; a table would break the seal in two.
+        told = "-" if sealed is None else f"{sealed.day} {sealed.last_seq} {sealed.seal}"
+        typer.echo(f"{code} {told}")
 
 
 def _report(code: str, found: list[Difference]) -> int:
@@ -162,6 +214,8 @@ def _run(work: Callable[[Context], Coroutine[Any, Any, T]]) -> T:
 def main() -> None:
     """The entry point: a refusal is told in words, without a traceback."""
     signal.signal(signal.SIGTERM, _end)
+    act_as(at_terminal())
+    configure_logging(logging.WARNING, faults=False)
     try:
         app()
     except BusinessError as error:

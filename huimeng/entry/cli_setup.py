@@ -11,7 +11,9 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from huimeng.entry import cli_staff
 from huimeng.entry.context import Context, open_context
+from huimeng.entry.first_owner import first_owner
 from huimeng.kernel.errors import InvalidInput
 from huimeng.kernel.times import utc_now
 from huimeng.ledger.rules import Expiry, Unit
@@ -36,6 +38,7 @@ Merchant = Annotated[str, typer.Option("--merchant", "-m", help="商户代码 / 
 def mount(app: typer.Typer) -> None:
     app.add_typer(merchants, name="merchant", help="商户 / merchants")
     app.add_typer(stores, name="store", help="门店 / stores")
+    app.add_typer(cli_staff.app, name="staff", help="员工 / staff")
     app.add_typer(rules, name="rule", help="积分规则 / earning rules")
     app.add_typer(api_keys, name="api-key", help="API 密钥 / API keys")
 
@@ -66,6 +69,7 @@ def create_merchant(
     async def create(context: Context) -> None:
         merchant = await service.create_merchant(context.db, context.vault, wanted)
         console.print(f"商户已建 / created: {merchant.code} (id {merchant.merchant_id})")
+        await first_owner(context.db, context.vault, merchant.merchant_id, merchant.code, console)
 
     _run(create)
 
@@ -150,6 +154,10 @@ def create_api_key(
     name: Annotated[str, typer.Option("--name", help="用途 / what it is for")] = "cli",
     scope: Annotated[list[str] | None, typer.Option("--scope", help="权限,可多次,不填为全部 / empty: all")] = None,
     days: Annotated[int | None, typer.Option("--days", help="有效天数 / valid for so many days")] = None,
+    rate_limit: Annotated[
+        int | None,
+        typer.Option("--rate-limit", min=0, max=100_000, help="每秒请求数,0 为不限 / requests a second, 0: any"),
+    ] = None,
 ) -> None:
     """新建 API 密钥,只显示这一次 / a new API key, shown this once."""
     scopes = scope or ["*"]
@@ -159,7 +167,7 @@ def create_api_key(
     async def create(context: Context) -> None:
         merchant_id = await service.find_merchant_id(context.db, merchant)
         expires_at = None if days is None else utc_now() + timedelta(days=days)
-        wanted = ApiKeyInput(name=name, scopes=cast(list[Scope], scopes), expires_at=expires_at)
+        wanted = ApiKeyInput(name=name, scopes=cast(list[Scope], scopes), expires_at=expires_at, rate_limit=rate_limit)
         async with context.db.tenant(merchant_id) as conn:
             _, token = await service.create_api_key(conn, merchant_id, wanted)
         # Plain, so that KEY=$(huimeng api-key create -m demo) works.

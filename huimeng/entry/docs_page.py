@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -11,6 +12,7 @@ from litestar import MediaType, Response, get
 from huimeng.entry.page.html import Html, document, html, security_headers, table, tag
 from huimeng.entry.page.style import STYLE
 from huimeng.infra.http import Req
+from huimeng.infra.settings import Settings
 
 _METHODS = ("get", "post", "put", "patch", "delete")
 _DOCS_STYLE = (
@@ -290,12 +292,14 @@ def _curl(method: str, path: str, operation: Node, body: Any) -> str:
     ]
     if query:
         address += "?" + "&".join(query)
-    lines = [f"curl -X {method.upper()} 'http://localhost:8000{address}'"]
+    lines = [f"curl -X {method.upper()} '{_HERE}{address}'"]
     if path.startswith("/v1/"):
         lines.append('-H "Authorization: Bearer $HUIMENG_KEY"')
     if any(parameter.get("name", "").lower() == "idempotency-key" for parameter in operation.get("parameters", [])):
         lines.append('-H "Idempotency-Key: $(uuidgen)"')
-    if "requestBody" in operation:
+    if "multipart/form-data" in operation.get("requestBody", {}).get("content", {}):
+        lines.append("-F kind=orders -F dry_run=true -F file=@orders.csv")
+    elif "requestBody" in operation:
         text = json.dumps(body if body is not None else {}, ensure_ascii=False, default=str).replace("'", "'\\''")
         lines += ["-H 'Content-Type: application/json'", f"-d '{text}'"]
     return " \\\n  ".join(lines)
@@ -306,6 +310,9 @@ def render(openapi: Node, lang: str = "zh") -> str:
     return _Docs(openapi, lang).page()
 
 
+# Stands in the page that is kept for the address, which each reader has an own one of.
+_HERE = "http://address-of-huimeng"
+_HOST = re.compile(r"(?:[A-Za-z0-9.-]{1,253}|\[[0-9A-Fa-f:.]{2,45}\])(?::[0-9]{1,5})?", re.ASCII)
 _rendered: dict[tuple[int, str], str] = {}
 
 
@@ -316,7 +323,18 @@ def docs(request: Req) -> Response[str]:
     key = (id(schema), lang)
     if key not in _rendered:
         _rendered[key] = render(schema.to_schema(), lang)
-    return Response(_rendered[key], media_type=MediaType.HTML, headers=_HEADERS)
+    page = _rendered[key].replace(_HERE, _address(request))
+    return Response(page, media_type=MediaType.HTML, headers=_HEADERS)
+
+
+def _address(request: Req) -> str:
+    """As the reader's browser calls us; what can't be an address stays out of the page and of shells."""
+    host = request.headers.get("host", "")
+    if not _HOST.fullmatch(host):
+        settings: Settings = request.app.state.settings
+        host = f"[{settings.host}]" if ":" in settings.host else settings.host
+        host += f":{settings.port}"
+    return f"{'https' if request.scope['scheme'] == 'https' else 'http'}://{host}"
 
 
 @get("/openapi.json", include_in_schema=False, sync_to_thread=False)

@@ -1,23 +1,34 @@
-"""What runs by clock: figures follow the orders, lots expire, booking days are closed, old answers are dropped."""
+"""What runs by clock: figures follow the orders, imports are worked off, lots expire, booking days are closed."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
 import signal
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AbstractContextManager, asynccontextmanager
 
-from huimeng.analytics.jobs import follow
-from huimeng.entry.context import Context, open_context
+import msgspec
+
+from huimeng.analytics.jobs import follow, tell_lag
+from huimeng.entry.context import Context, open_context, shelves
+from huimeng.infra.audit.sealing import seal_days
 from huimeng.infra.idempotency import forget_old
 from huimeng.infra.logs import configure_logging
 from huimeng.infra.processes import end_with_parent
+from huimeng.infra.rounds import HOUSEKEEPING, counted_round, watched_round
+from huimeng.infra.teller import Teller
+from huimeng.infra.tracing import start_tracing
 from huimeng.kernel.errors import BusinessError
 from huimeng.ledger.service import close_days, expire
 from huimeng.merchant.service import every_merchant
+from huimeng.porting.jobs import Importer
+from huimeng.porting.store.uploads import Uploads
 
 log = logging.getLogger("huimeng.worker")
 _HOUSEKEEPING_SECONDS = 60.0
+_LAG_SECONDS = 10.0
+_CLEARING_SECONDS = 3600.0
 
 
 async def housekeeping(context: Context) -> None:
@@ -26,24 +37,46 @@ async def housekeeping(context: Context) -> None:
         merchant_id = merchant.merchant_id
         await expire(context.db, context.teller, merchant_id)
         await close_days(context.db, merchant_id)
+        await seal_days(context.db, merchant_id)
         async with context.db.tenant(merchant_id) as conn:
             await forget_old(conn, merchant_id * 1024)
 
 
+def importer(context: Context) -> Importer:
+    @asynccontextmanager
+    async def opened() -> AsyncIterator[Context]:
+        # What a killed import had not got to disk is found again by the next one: it need not wait for each commit.
+        async with Teller(context.urls, shelves(), durable=False) as teller:
+            yield msgspec.structs.replace(context, teller=teller)
+
+    return Importer(context.db, Uploads(context.settings.data_dir / "import"), opened)
+
+
 async def work(context: Context, stop: asyncio.Event) -> None:
+    imports = importer(context)
     async with asyncio.TaskGroup() as tasks:
         tasks.create_task(follow(context.db, stop))
-        tasks.create_task(_every(_HOUSEKEEPING_SECONDS, stop, lambda: housekeeping(context)))
+        tasks.create_task(imports.work(stop))
+        tasks.create_task(_every("old_imports", _CLEARING_SECONDS, stop, imports.delete_old))
+        tasks.create_task(_every(HOUSEKEEPING, _HOUSEKEEPING_SECONDS, stop, lambda: housekeeping(context)))
+        tasks.create_task(_every("lag", _LAG_SECONDS, stop, lambda: tell_lag(context.db), counted_round))
 
 
-async def _every(seconds: float, stop: asyncio.Event, step: Callable[[], Awaitable[None]]) -> None:
+async def _every(
+    name: str,
+    seconds: float,
+    stop: asyncio.Event,
+    step: Callable[[], Awaitable[None]],
+    watched: Callable[[str], AbstractContextManager[None]] = watched_round,
+) -> None:
     while not stop.is_set():
         try:
-            await step()
+            with watched(name):
+                await step()
         except BusinessError as error:
-            log.warning("housekeeping waits: %s", error)
+            log.warning("%s waits: %s", name, error)
         except Exception:
-            log.exception("housekeeping failed, will be tried again")
+            log.exception("%s failed, will be tried again", name)
         try:
             await asyncio.wait_for(stop.wait(), seconds)
         except TimeoutError:
@@ -54,8 +87,10 @@ async def _main() -> None:
     stop = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    end_tracing = start_tracing("worker")
     async with open_context(migrate=False) as context:
         await work(context, stop)
+    await asyncio.to_thread(end_tracing)
 
 
 def main() -> None:

@@ -85,15 +85,31 @@ class IdempotencyKeyReused(BusinessError):
 class Unauthorized(BusinessError):
     code = "unauthorized"
     status = 401
-    message_zh = "API 密钥缺失、无效、过期或已撤销"
-    message_en = "The API key is missing, wrong, expired or revoked"
+    message_zh = "请先登录(登录可能已过期);或 API 密钥缺失、无效、过期或已撤销"
+    message_en = "Log in first (a log-in may have run out); or the API key is missing, wrong, expired or revoked"
 
 
 class PermissionDenied(BusinessError):
     code = "permission_denied"
     status = 403
-    message_zh = "此密钥没有权限:{scope}"
-    message_en = "This key lacks the scope {scope}"
+    message_zh = "没有权限:{scope}"
+    message_en = "The permission {scope} is missing"
+
+
+class PreconditionFailed(BusinessError):
+    code = "precondition_failed"
+    status = 412
+    message_zh = "内容已被他人修改(If-Match 不符),请重新读取后再改"
+    message_en = "It was changed meanwhile (If-Match does not match); read it again before you change it"
+
+
+class RateLimited(BusinessError):
+    """retry_after: whole seconds."""
+
+    code = "rate_limited"
+    status = 429
+    message_zh = "请求过快,请在 {retry_after} 秒后重试"
+    message_en = "Too many requests; try again in {retry_after} s"
 
 
 class TooBusy(BusinessError):

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import msgspec
 
+from huimeng.infra.audit import acting, differing
 from huimeng.infra.crypto import MerchantKeys
+from huimeng.infra.etags import Tags, check_expected
 from huimeng.infra.teller import Command, Key, Needs, Rows
 from huimeng.member import rules, sealing
 from huimeng.member.errors import IdentityTaken, MemberErased, MemberNotFound
@@ -30,6 +34,7 @@ class _MemberCommand(Command):
         self.key = key
         self.fingerprint = fingerprint
         self.keys = keys
+        self.by = acting()
 
     def _holder(self, rows: Rows, identity: Identity) -> int | None:
         row: IdentityRow | None = rows.get(IDENTITY, _key(self.cell_id, identity))
@@ -72,7 +77,9 @@ class JoinMember(_MemberCommand):
             holder = self._holder(rows, identity)
             if holder is not None:
                 raise _taken(identity, holder)
-        return sealing.masked(self.keys, self._create(rows))
+        view = sealing.masked(self.keys, self._create(rows))
+        rows.audit(self.by, "member.joined", ("member", view.member_id), after=_told(view))
+        return view
 
     def _create(self, rows: Rows) -> MemberRow:
         profile = self.profile
@@ -182,7 +189,10 @@ class ImportMember(JoinMember):
 
 
 class ChangeMember(_MemberCommand):
-    """-> MemberView; MemberNotFound, MemberErased, IdentityTaken. What is already so is left alone."""
+    """-> MemberView; MemberNotFound, MemberErased, IdentityTaken. What is already so is left alone.
+
+    expected: tags of the view of which it must have one now; PreconditionFailed.
+    """
 
     def __init__(
         self,
@@ -193,10 +203,12 @@ class ChangeMember(_MemberCommand):
         *,
         key: str | None = None,
         fingerprint: bytes = b"",
+        expected: Tags | None = None,
     ) -> None:
         super().__init__(cell_id, keys, key=key, fingerprint=fingerprint)
         self.member_id = member_id
         self.changes = changes
+        self.expected = expected
         self.weight = 3 + len(changes.add) + len(changes.remove)
 
     def needs(self) -> Needs:
@@ -211,13 +223,21 @@ class ChangeMember(_MemberCommand):
             raise MemberNotFound(str(self.member_id))
         if member.status == rules.ERASED:
             raise MemberErased(self.member_id)
+        before = sealing.masked(self.keys, member)
+        check_expected(self.expected, before)
         edited: MemberRow = rows.edit(MEMBER, at)
         fields = self._change_fields(edited)
         if self._change_identities(rows, edited):
             fields.append("identities")
         if fields:
             rows.emit("member.changed", self.member_id, {"fields": sorted(fields)})
-        return sealing.masked(self.keys, edited)
+        view = sealing.masked(self.keys, edited)
+        if fields:
+            old, new = differing(_told(before), _told(view))
+            # Two values may look the same when masked: that the field changed is told anyway.
+            new["fields"] = sorted(fields)
+            rows.audit(self.by, "member.changed", ("member", self.member_id), before=old, after=new)
+        return view
 
     def _change_fields(self, member: MemberRow) -> list[str]:
         changes = self.changes
@@ -262,6 +282,15 @@ class ChangeMember(_MemberCommand):
 
 def _key(cell_id: int, identity: Identity) -> Key:
     return (cell_id, identity.kind, identity.blind_index)
+
+
+def _told(view: MemberView) -> dict[str, Any]:
+    """What the audit log keeps of a member, for good: masked, external ids too, which answers show."""
+    shown: dict[str, Any] = msgspec.to_builtins(view)
+    for identity in shown["identities"]:
+        if identity["kind"] == "external_id":
+            identity["value"] = "****"
+    return shown
 
 
 def _taken(identity: Identity, holder: int) -> IdentityTaken:

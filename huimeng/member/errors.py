@@ -13,6 +13,12 @@ class MemberNotFound(NotFound):
     message_en = "Member {what} not found"
 
 
+class IdentityNotFound(NotFound):
+    code = "identity_not_found"
+    message_zh = "该会员没有这项身份 {what}"
+    message_en = "The member has no identity {what}"
+
+
 class MemberErased(Conflict):
     code = "member_erased"
     message_zh = "该会员的个人信息已删除,不能再修改"

@@ -6,7 +6,7 @@ import msgspec
 from litestar.openapi.spec import Example
 
 from huimeng.member.service import MemberQuery
-from huimeng.member.values import MemberView
+from huimeng.member.values import HeldView, MemberView
 
 
 class MemberPage(msgspec.Struct, frozen=True):
@@ -14,6 +14,22 @@ class MemberPage(msgspec.Struct, frozen=True):
 
     items: list[MemberView]
     next_cursor: str | None
+
+
+class IdentityList(msgspec.Struct, frozen=True):
+    """All of the member's, at most a few."""
+
+    items: list[HeldView]
+    next_cursor: str | None = None
+
+
+class IdentityValue(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The kind stays."""
+
+    value: str
+
+    def __repr__(self) -> str:
+        return "IdentityValue(…)"
 
 
 class MemberSearch(MemberQuery, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -55,6 +71,23 @@ SEARCH_EXAMPLES = [
     Example(summary="按手机尾号 / by the last four digits", value={"phone_last4": "1234"}),
     Example(summary="按姓名 / by name", value={"name": "小明", "limit": 20}),
 ]
+IDENTITY_EXAMPLES = [Example(summary="第二个手机号 / another phone", value={"kind": "phone", "value": "13900005678"})]
+IDENTITY_VALUE_EXAMPLES = [Example(summary="新号码 / the new number", value={"value": "13900005678"})]
+REVEAL_EXAMPLES = [
+    Example(
+        summary="回访前看手机号 / the phone number, to call back",
+        value={"fields": ["name", "phone"], "reason": "投诉回访 工单 1024"},
+    )
+]
+REVEALED_EXAMPLE = Example(
+    summary="明文 / in the clear",
+    value={
+        "member_id": "2048",
+        "name": "张小明",
+        "birthday": None,
+        "identities": [{"kind": "phone", "value": "13800001234"}],
+    },
+)
 VIEW_EXAMPLE = Example(
     summary="已打码 / masked",
     value={

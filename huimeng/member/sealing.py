@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import base64
+import hashlib
+from collections.abc import Collection, Iterable
 from datetime import date
 
 from huimeng.infra.crypto import MemberCipher, MerchantKeys
@@ -10,12 +12,15 @@ from huimeng.member import rules
 from huimeng.member.kinds import KIND_BY_CODE, KINDS
 from huimeng.member.values import (
     HeldIdentity,
+    HeldView,
     Identity,
     IdentityInput,
     IdentityRow,
     IdentityView,
     MemberRow,
     MemberView,
+    Revealed,
+    RevealedIdentity,
 )
 
 _NAME = "member|name"
@@ -93,6 +98,35 @@ def masked(keys: MerchantKeys, row: MemberRow) -> MemberView:
         consent_at=row.consent_at,
         tags=list(row.tags),
     )
+
+
+def revealed(keys: MerchantKeys, row: MemberRow, fields: Collection[str]) -> Revealed:
+    """These fields in the clear; Tampered when a stored value isn't this member's."""
+    cipher = keys.member(row.member_id, row.wrapped_key)
+    kinds = [(KIND_BY_CODE[held.kind].name, held) for held in row.identities]
+    return Revealed(
+        member_id=str(row.member_id),
+        name=open_name(cipher, row.name) if "name" in fields else None,
+        birthday=open_birthday(cipher, row.birthday) if "birthday" in fields else None,
+        identities=[
+            RevealedIdentity(kind, cipher.open(_identity_column(held.kind), held.sealed))
+            for kind, held in kinds
+            if kind in fields
+        ],
+    )
+
+
+def held_identities(keys: MerchantKeys, row: MemberRow) -> list[HeldView]:
+    """Masked, each with its id; Tampered."""
+    cipher = keys.member(row.member_id, row.wrapped_key)
+    shown = ((held, _masked_identity(cipher, held)) for held in row.identities)
+    return [HeldView(identity_id(held), view.kind, view.value) for held, view in shown]
+
+
+def identity_id(held: HeldIdentity) -> str:
+    """Says nothing about the value, and nothing about its blind index."""
+    digest = hashlib.blake2b(bytes([held.kind]) + held.blind_index, digest_size=15, person=b"identity id")
+    return base64.urlsafe_b64encode(digest.digest()).decode()
 
 
 def _masked_identity(cipher: MemberCipher, held: HeldIdentity) -> IdentityView:

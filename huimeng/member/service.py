@@ -8,15 +8,19 @@ from datetime import datetime
 
 import msgspec
 
+from huimeng.infra import audit
 from huimeng.infra.crypto import MerchantKeys
 from huimeng.infra.database import Connection
+from huimeng.infra.etags import Tags
 from huimeng.kernel.errors import InvalidInput
 from huimeng.member import rules, sealing, store
 from huimeng.member.commands import ChangeMember, ImportMember, JoinMember
-from huimeng.member.errors import MemberNotFound
+from huimeng.member.errors import IdentityNotFound, MemberErased, MemberNotFound
 from huimeng.member.kinds import KINDS, KindName
 from huimeng.member.values import (
     Changes,
+    HeldIdentity,
+    HeldView,
     Identity,
     IdentityInput,
     JoinSource,
@@ -25,6 +29,8 @@ from huimeng.member.values import (
     MemberRow,
     MemberView,
     Profile,
+    Revealed,
+    RevealInput,
 )
 from huimeng.merchant.rules import clean_text
 
@@ -77,6 +83,7 @@ def change_member(
     now: datetime,
     key: str | None = None,
     fingerprint: bytes = b"",
+    expected: Tags | None = None,
 ) -> ChangeMember:
     """The command for the Teller; InvalidInput names the field."""
     unset = msgspec.UNSET
@@ -92,6 +99,30 @@ def change_member(
         consent_at=unset if patch.consent_at is unset else rules.check_time("consent_at", patch.consent_at, now),
         add=_identities(keys, "add_identities", patch.add_identities),
         remove=_identities(keys, "remove_identities", patch.remove_identities),
+    )
+    return ChangeMember(cell_id, keys, member_id, changes, key=key, fingerprint=fingerprint, expected=expected)
+
+
+def change_identity(
+    cell_id: int,
+    keys: MerchantKeys,
+    member_id: int,
+    *,
+    add: IdentityInput | None = None,
+    remove: HeldIdentity | None = None,
+    key: str,
+    fingerprint: bytes,
+) -> ChangeMember:
+    """The command that gives, takes or replaces one identity; InvalidInput."""
+    unset = msgspec.UNSET
+    changes = Changes(
+        name=unset,
+        birthday=unset,
+        tags=unset,
+        consent_version=unset,
+        consent_at=unset,
+        add=() if add is None else (sealing.index_identity(keys, add),),
+        remove=() if remove is None else (Identity(remove.kind, "", remove.blind_index, None),),
     )
     return ChangeMember(cell_id, keys, member_id, changes, key=key, fingerprint=fingerprint)
 
@@ -151,6 +182,48 @@ async def get_member(conn: Connection, cell_id: int, keys: MerchantKeys, member_
     if not rows:
         raise MemberNotFound(str(member_id))
     return sealing.masked(keys, rows[0])
+
+
+async def list_identities(conn: Connection, cell_id: int, keys: MerchantKeys, member_id: int) -> list[HeldView]:
+    """MemberNotFound, MemberErased."""
+    return sealing.held_identities(keys, await _row(conn, cell_id, member_id))
+
+
+async def find_held(conn: Connection, cell_id: int, member_id: int, identity_id: str) -> HeldIdentity:
+    """MemberNotFound, MemberErased, IdentityNotFound."""
+    for held in (await _row(conn, cell_id, member_id)).identities:
+        if sealing.identity_id(held) == identity_id:
+            return held
+    raise IdentityNotFound(identity_id[:40])
+
+
+async def _row(conn: Connection, cell_id: int, member_id: int) -> MemberRow:
+    rows = await store.members_by_id(conn, cell_id, [member_id])
+    if not rows:
+        raise MemberNotFound(str(member_id))
+    if rows[0].status == rules.ERASED:
+        raise MemberErased(member_id)
+    return rows[0]
+
+
+async def reveal(conn: Connection, cell_id: int, keys: MerchantKeys, member_id: int, wanted: RevealInput) -> Revealed:
+    """Personal data in the clear, written down in the same transaction: who saw which fields, and why.
+
+    MemberNotFound, MemberErased, InvalidInput.
+    """
+    reason = clean_text("reason", wanted.reason, 200)
+    fields = sorted(set(wanted.fields))
+    if not fields:
+        raise InvalidInput("fields", "at least one", "至少选择一项")
+    rows = await store.members_by_id(conn, cell_id, [member_id])
+    if not rows:
+        raise MemberNotFound(str(member_id))
+    if rows[0].status == rules.ERASED:
+        raise MemberErased(member_id)
+    shown = sealing.revealed(keys, rows[0], fields)
+    after = {"fields": fields, "reason": reason}
+    await audit.record(conn, cell_id, "member.revealed", ("member", member_id), after=after)
+    return shown
 
 
 async def find_members(

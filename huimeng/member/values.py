@@ -59,6 +59,16 @@ class MemberPatch(_Private, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     remove_identities: list[IdentityInput] = []
 
 
+RevealField = Literal["name", "birthday", "phone", "card_no", "external_id"]
+
+
+class RevealInput(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Which fields are to be seen in the clear, and why."""
+
+    fields: list[RevealField]
+    reason: str
+
+
 class Identity(_Private, frozen=True):
     """Normalised and indexed; kind is the stored code."""
 
@@ -154,6 +164,14 @@ class IdentityView(msgspec.Struct, frozen=True):
     value: str
 
 
+class HeldView(msgspec.Struct, frozen=True):
+    """identity_id stands for this identity of this member; value is masked as its kind asks."""
+
+    identity_id: str
+    kind: KindName
+    value: str
+
+
 class MemberView(msgspec.Struct, frozen=True, kw_only=True):
     """name and birthday are masked (张*, ****-03-15); member_id is decimal digits."""
 
@@ -168,6 +186,20 @@ class MemberView(msgspec.Struct, frozen=True, kw_only=True):
     consent_version: str | None
     consent_at: datetime | None
     tags: list[str]
+
+
+class RevealedIdentity(_Private, frozen=True):
+    kind: KindName
+    value: str
+
+
+class Revealed(_Private, frozen=True, kw_only=True):
+    """In the clear, only what was asked for; a field that the member lacks is null or not listed."""
+
+    member_id: str
+    name: str | None = None
+    birthday: date | None = None
+    identities: list[RevealedIdentity] = []
 
 
 class ImportOutcome(msgspec.Struct, frozen=True):

@@ -282,13 +282,31 @@ async def get_order(conn: Connection, cell_id: int, order_id: int) -> Order | No
 
 
 async def list_orders(
-    conn: Connection, cell_id: int, *, member_id: int | None, before_id: int | None, limit: int
+    conn: Connection,
+    cell_id: int,
+    *,
+    member_id: int | None = None,
+    stores: Sequence[int] | None = None,
+    first_day: date | None = None,
+    last_day: date | None = None,
+    status: int | None = None,
+    before_id: int | None = None,
+    limit: int,
 ) -> list[Order]:
-    """Newest first, without lines and tenders."""
+    """Newest first, without lines and tenders; what is None does not matter."""
+    conditions: dict[str, Any] = {
+        "t.cell_id = %s": cell_id,
+        "t.order_id < %s": before_id or 2**62,
+        "t.member_id = %s": member_id,
+        "t.store_id = any(%s)": None if stores is None else list(stores),
+        "t.business_day >= %s": first_day,
+        "t.business_day <= %s": last_day,
+        "t.status = %s": status,
+    }
+    asked = {condition: value for condition, value in conditions.items() if value is not None}
     cursor = await conn.execute(
-        f"select {_ORDER} from orders t where t.cell_id = %s and (%s::bigint is null or t.member_id = %s) "
-        "and t.order_id < %s order by t.order_id desc limit %s",
-        (cell_id, member_id, member_id, before_id or 2**62, limit),
+        f"select {_ORDER} from orders t where {' and '.join(asked)} order by t.order_id desc limit %s",
+        (*asked.values(), limit),
     )
     return [Order(*row) for row in await cursor.fetchall()]
 

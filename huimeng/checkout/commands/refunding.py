@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import msgspec
 
@@ -20,6 +21,7 @@ from huimeng.checkout.rules import (
 )
 from huimeng.checkout.store import EARNING, Earnings
 from huimeng.checkout.values import RefundLineOut, RefundOut, TenderIn
+from huimeng.infra.audit import Action, acting
 from huimeng.infra.teller import Command, Needs, Rows
 from huimeng.kernel.errors import InvalidInput, NotFound
 from huimeng.ledger.commands import account_needs, open_account, take_back
@@ -57,6 +59,7 @@ class RefundOrder(Command):
         self.reason = reason
         self.tenders = tenders
         self.void = void
+        self.by = acting()
         self.weight = 20
 
     def needs(self) -> Needs:
@@ -85,6 +88,7 @@ class RefundOrder(Command):
         if rows.get(ORDER, key) is None:
             raise NotFound("order")
         order: Order = rows.edit(ORDER, key)
+        before = _status(order)
         plans = plan_refund(order, self.wanted)
         if not plans and not self.void:
             raise OrderNotRefundable()
@@ -102,6 +106,7 @@ class RefundOrder(Command):
         rows.add(ORDER, self._row(rows, refund_id, amount, lines, tenders))
         kind = "order.voided" if self.void else "order.refunded"
         rows.emit(kind, self.order_id, figures(order.store_id, order, -amount, -1 if gone else 0))
+        self._record(rows, refund_id, amount, before, _status(order))
         points, growth = sum(plan.points for plan in plans), sum(plan.growth for plan in plans)
         return RefundOut(
             str(refund_id),
@@ -116,6 +121,11 @@ class RefundOrder(Command):
             lines,
             tenders,
         )
+
+    def _record(self, rows: Rows, refund_id: int, amount: int, before: dict[str, Any], after: dict[str, Any]) -> None:
+        told = {**after, "refund_id": str(refund_id), "amount_fen": amount, "reason": self.reason}
+        action: Action = "order.voided" if self.void else "order.refunded"
+        rows.audit(self.by, action, ("order", self.order_id), before=before, after=told)
 
     def _give_back(self, order: Order, amount: int) -> list[TenderIn]:
         """By which tenders the money goes back; the order remembers it."""
@@ -197,3 +207,7 @@ class RefundOrder(Command):
                 if rows.get(EARN_CAP, key) is not None:
                     cap = rows.edit(EARN_CAP, key)
                     cap.amount = max(0, cap.amount - share)
+
+
+def _status(order: Order) -> dict[str, Any]:
+    return {"status": STATUS_NAMES[order.status], "refunded_fen": order.refunded_fen}

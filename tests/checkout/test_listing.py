@@ -1,0 +1,80 @@
+"""Orders by member, store, days and status; one order with a tag."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+import httpx
+import pytest
+
+from huimeng.entry.context import Context
+from tests.conftest import Shop
+from tests.served import application, caller, fresh, token
+
+
+@pytest.fixture
+async def client(context: Context, shop: Shop) -> AsyncIterator[httpx.AsyncClient]:
+    async with application(context) as app, caller(app, await token(context, shop)) as opened:
+        yield opened
+
+
+async def order(client: httpx.AsyncClient, number: str, day: str, store: str = "s1", **given: Any) -> str:
+    body = {"store": store, "order_no": number, "amount_fen": 100, "ordered_at": f"{day}T04:00:00Z", **given}
+    answer = await client.post("/v1/orders", json=body, headers=fresh())
+    assert answer.status_code == 201, answer.text
+    return str(answer.json()["order_id"])
+
+
+async def found(client: httpx.AsyncClient, **query: str) -> list[str]:
+    answer = await client.get("/v1/orders", params=query)
+    assert answer.status_code == 200, answer.text
+    return [each["order_no"] for each in answer.json()["items"]]
+
+
+async def test_every_condition_and_all_together(client: httpx.AsyncClient) -> None:
+    await client.post("/v1/stores", json={"code": "s2", "name": "二号店"}, headers=fresh())
+    joining = {"identities": [{"kind": "external_id", "value": "L1"}]}
+    who = (await client.post("/v1/members", json=joining, headers=fresh())).json()["member_id"]
+    await order(client, "A", "2026-03-01")
+    await order(client, "B", "2026-03-02", member_id=who)
+    gone = await order(client, "C", "2026-03-03", "s2", member_id=who)
+    await client.post(f"/v1/orders/{gone}/void", headers=fresh())
+    await order(client, "D", "2026-03-04", "s2")
+    assert await found(client) == ["D", "C", "B", "A"]
+    assert await found(client, store="s2") == ["D", "C"]
+    assert await found(client, member_id=who) == ["C", "B"]
+    assert await found(client, **{"from": "2026-03-02"}) == ["D", "C", "B"]
+    assert await found(client, to="2026-03-02") == ["B", "A"]
+    assert await found(client, **{"from": "2026-03-02", "to": "2026-03-03"}) == ["C", "B"]
+    assert await found(client, status="voided") == ["C"]
+    assert await found(client, status="completed", store="s2") == ["D"]
+    assert await found(client, status="completed", store="s2", member_id=who) == []
+    first = (await client.get("/v1/orders", params={"store": "s2", "limit": 1})).json()
+    assert await found(client, store="s2", limit="1", cursor=first["next_cursor"]) == ["C"]
+
+
+@pytest.mark.parametrize(
+    ("query", "status", "code"),
+    [
+        ({"store": "nowhere"}, 422, "unknown_store"),
+        ({"status": "lost"}, 400, "invalid_input"),
+        ({"from": "yesterday"}, 400, "invalid_input"),
+        ({"from": "2026-03-02", "to": "2026-03-01"}, 400, "invalid_input"),
+        ({"member_id": "1; drop table orders"}, 400, "invalid_input"),
+    ],
+)
+async def test_conditions_that_are_none(
+    client: httpx.AsyncClient, query: dict[str, str], status: int, code: str
+) -> None:
+    answer = await client.get("/v1/orders", params=query)
+    assert (answer.status_code, answer.json()["code"]) == (status, code)
+
+
+async def test_an_order_has_a_tag_that_a_refund_changes(client: httpx.AsyncClient) -> None:
+    address = f"/v1/orders/{await order(client, 'A', '2026-03-01')}"
+    tag = (await client.get(address)).headers["etag"]
+    assert (await client.get(address, headers={"If-None-Match": tag})).status_code == 304
+    await client.post(f"{address}/refunds", json={}, headers=fresh())
+    again = await client.get(address, headers={"If-None-Match": tag})
+    assert again.status_code == 200 and again.headers["etag"] != tag
