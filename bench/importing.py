@@ -206,7 +206,7 @@ async def _beside(folder: Path, options: Options) -> list[Figure]:
             async with _importer(beside, "beside") as process, opened(place) as context:
                 merchant_id = await _started(context.db, process)
                 async with context.db.tenant(merchant_id) as conn:
-                    wanted = ApiKeyInput(name="bench", scopes=["*"])
+                    wanted = ApiKeyInput(name="bench", scopes=["*"], rate_limit=0)
                     _, token = await create_api_key(conn, merchant_id, wanted)
                     store, members = await _places(conn, merchant_id)
                 client = Client(token, members, store)

@@ -102,7 +102,7 @@ async def _make_shop(context: Context, code: str, members: int) -> Shop:
     merchant_id = merchant.merchant_id
     async with context.db.tenant(merchant_id) as conn:
         await create_store(conn, merchant_id, StoreInput(code="s1", name="一号店"))
-        _, token = await create_api_key(conn, merchant_id, ApiKeyInput(name="bench", scopes=["*"]))
+        _, token = await create_api_key(conn, merchant_id, ApiKeyInput(name="bench", scopes=["*"], rate_limit=0))
         for name, unit, expiry in (
             ("积分", Unit.POINTS, Expiry("after", 12, "month", "month")),
             ("成长值", Unit.GROWTH, Expiry()),

@@ -58,12 +58,14 @@ def server(name: str, folder: Path, workers: int = 2) -> Iterator[int]:
     metrics = folder / f"metrics-{name}"
     shutil.rmtree(metrics, ignore_errors=True)
     metrics.mkdir()
-    # A session of its own: Ctrl-C reaches the bench, which ends its servers in order.
-    process = subprocess.Popen(
-        [sys.executable, "-m", "bench.serve", name, str(port), str(workers)],
-        env={**os.environ, "HUIMENG_DATA": str(folder), "PROMETHEUS_MULTIPROC_DIR": str(metrics)},
-        start_new_session=True,
-    )
+    with (folder / f"{name}.log").open("ab") as log:
+        # A session of its own: Ctrl-C reaches the bench, which ends its servers in order.
+        process = subprocess.Popen(
+            [sys.executable, "-m", "bench.serve", name, str(port), str(workers)],
+            env={**os.environ, "HUIMENG_DATA": str(folder), "PROMETHEUS_MULTIPROC_DIR": str(metrics)},
+            stderr=log,
+            start_new_session=True,
+        )
     try:
         _wait_ready(process, port, workers)
         yield port

@@ -14,6 +14,8 @@ import typer.main
 
 import huimeng
 from huimeng.infra import http
+from huimeng.infra.audit.entries import ACTIONS
+from huimeng.infra.audit.verifying import CHECKS
 from huimeng.kernel.errors import BusinessError
 from huimeng.ledger import service as ledger
 from huimeng.ledger.rules import KIND_NAMES, UNIT_NAMES
@@ -169,6 +171,14 @@ def test_every_kind_unit_and_check_of_the_ledger_is_listed() -> None:
     ]
     checks = [row[0].strip("`") for row in rows("docs/ledger.md", "check")]
     assert checks == [*ledger._FULL, "order_earning"]
+
+
+def test_every_action_of_the_audit_log_is_listed_and_written_somewhere() -> None:
+    assert sorted(action for row in rows("docs/audit.md", "action") for action in words(row[0])) == list(ACTIONS)
+    assert [row[0].strip("`") for row in rows("docs/audit.md", "check")] == list(CHECKS)
+    sources = (path for path in (ROOT / "huimeng").rglob("*.py") if path.name != "entries.py")
+    code = "".join(path.read_text(encoding="utf-8") for path in sources)
+    assert [action for action in ACTIONS if f'"{action}"' not in code] == []
 
 
 def test_both_readmes_list_every_package() -> None:

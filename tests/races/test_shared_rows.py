@@ -57,6 +57,7 @@ class Race:
                 head.transfer_seq += ahead
                 head.outbox_seq += ahead
                 head.entity_seq += ahead
+                head.audit_seq += ahead
                 begin(rows, cell_id)
 
             self._patch.setattr(Rows, "begin", apart)
