@@ -112,6 +112,13 @@ class RateLimited(BusinessError):
     message_en = "Too many requests; try again in {retry_after} s"
 
 
+class BodyTooSlow(BusinessError):
+    code = "body_too_slow"
+    status = 408
+    message_zh = "请求内容发送太慢,已放弃接收"
+    message_en = "The body came too slowly and is not waited for any longer"
+
+
 class TooBusy(BusinessError):
     code = "too_busy"
     status = 429
