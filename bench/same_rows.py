@@ -14,8 +14,8 @@ from huimeng.ledger.service import verify
 
 # When something was written down, which two runs can't share; when it happened is compared.
 _CLOCKS = {"created_at", "at", "joined_at", "registered_at"}
-# Sealed with random nonces, or the same by construction of the shops.
-_NOT_COMPARED = {"member", "member_identity", "member_name_token"}
+# Sealed with random nonces, signed with what names the merchant, or the same by construction of the shops.
+_NOT_COMPARED = {"member", "member_identity", "member_name_token", "audit_entry", "audit_day"}
 
 
 async def written(db: Database, merchant_id: int) -> dict[str, list[tuple[Any, ...]]]:

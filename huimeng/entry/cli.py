@@ -91,7 +91,8 @@ def verify_command(
                 if audit or booked_on is None:
                     found += await _verify_log(context, merchant_id, code, bar)
                 wrong += _report(code, found)
-        if not (merchant or booked_on or audit):
+        # Whatever is found counts at once; only a look at everything says that all is well again.
+        if wrong or not (merchant or booked_on or audit):
             seconds = round(time.monotonic() - started, 1)
             keep_verified(context.settings.data_dir, Verified(utc_now(), seconds, len(merchants), wrong))
         if print_seal:

@@ -28,7 +28,7 @@ from huimeng.infra.embedded import opened
 from huimeng.infra.logs import configure_logging
 from huimeng.infra.settings import Settings
 from huimeng.kernel.errors import BusinessError
-from huimeng.merchant.service import open_vault
+from huimeng.merchant.service import list_merchants, open_vault
 
 
 class AlreadyServing(BusinessError):
@@ -41,6 +41,13 @@ class PortTaken(BusinessError):
     code = "port_taken"
     message_zh = "端口 {port} 已被占用,可用 PORT=9000 换一个"
     message_en = "Port {port} is taken; choose another one with PORT=9000"
+
+
+_NO_MERCHANT = """
+[bold yellow]还没有商户[/]:请在另一个终端新建,届时显示店主的登录名与一次性密码。
+[bold yellow]There is no merchant yet[/]: make one in another terminal; the owner's log-in is shown there.
+  [bold]huimeng merchant create --code myshop --name 我的店[/]
+"""
 
 
 def run(settings: Settings, console: Console, *, demo: bool = False) -> None:
@@ -77,6 +84,8 @@ async def _welcome(settings: Settings, urls: DatabaseUrls, console: Console) -> 
     try:
         vault = await open_vault(db, settings.data_dir, settings.master_key)
         await owners_of_the_new(db, vault, console)
+        if not await list_merchants(db, limit=1):
+            console.print(_NO_MERCHANT)
     finally:
         await db.close()
 

@@ -19,7 +19,8 @@ from huimeng.infra.processes import end_with_parent
 from huimeng.infra.rounds import HOUSEKEEPING, counted_round, watched_round
 from huimeng.infra.teller import Teller
 from huimeng.infra.tracing import start_tracing
-from huimeng.kernel.errors import BusinessError
+from huimeng.kernel.errors import BusinessError, Unavailable
+from huimeng.kernel.ids import cell_of
 from huimeng.ledger.service import close_days, expire
 from huimeng.merchant.service import every_merchant
 from huimeng.porting.jobs import Importer
@@ -32,14 +33,28 @@ _CLEARING_SECONDS = 3600.0
 
 
 async def housekeeping(context: Context) -> None:
-    """One round over all merchants; each step may be run again at any time."""
+    """One round over all merchants; what fails for one keeps nobody else waiting, but the round counts as failed."""
+    failed: list[int] = []
     async for merchant in every_merchant(context.db):
-        merchant_id = merchant.merchant_id
-        await expire(context.db, context.teller, merchant_id)
-        await close_days(context.db, merchant_id)
-        await seal_days(context.db, merchant_id)
-        async with context.db.tenant(merchant_id) as conn:
-            await forget_old(conn, merchant_id * 1024)
+        try:
+            await _keep_house(context, merchant.merchant_id)
+        except Unavailable:
+            # It is away for the others too.
+            raise
+        except Exception:
+            log.exception("housekeeping of merchant %s failed", merchant.merchant_id)
+            failed.append(merchant.merchant_id)
+    if failed:
+        raise RuntimeError(f"housekeeping failed for {len(failed)} merchants, of them {failed[:10]}")
+
+
+async def _keep_house(context: Context, merchant_id: int) -> None:
+    """Each step may be run again at any time."""
+    await expire(context.db, context.teller, merchant_id)
+    await close_days(context.db, merchant_id)
+    await seal_days(context.db, merchant_id)
+    async with context.db.tenant(merchant_id) as conn:
+        await forget_old(conn, cell_of(merchant_id))
 
 
 def importer(context: Context) -> Importer:

@@ -218,7 +218,9 @@ _REFUSALS = {
 
 
 # Names of handlers' arguments that callers don't know.
-_FIELDS = {"data": "body", "first": "from", "last": "to", "key": "Idempotency-Key"}
+_FIELDS = {"data": "body", "first": "from", "last": "to", "since": "from", "until": "to", "key": "Idempotency-Key"}
+# The framework's words for a body that isn't there.
+_NO_BODY = "'data'"
 _WRONG_ZH = "格式或取值不符合接口要求"
 
 
@@ -243,11 +245,16 @@ def _invalid(error: HTTPException) -> InvalidInput:
     if extra and isinstance(extra[0], dict):
         first = extra[0]
         field, reason = str(first.get("key") or "body"), str(first.get("message", "not valid"))
+        if reason == _NO_BODY:
+            return _no_body()
         return InvalidInput(_FIELDS.get(field, field)[:100], reason[:300], _WRONG_ZH)
-    if str(error.detail) == "'data'":
-        # The framework's words for a body that isn't there.
-        return InvalidInput("body", "missing", "不能为空")
+    if str(error.detail) == _NO_BODY:
+        return _no_body()
     return InvalidInput("body", str(error.detail)[:300], _WRONG_ZH)
+
+
+def _no_body() -> InvalidInput:
+    return InvalidInput("body", "a body is missing", "缺少请求体")
 
 
 def on_fault(request: Req, error: Exception) -> Response[bytes]:

@@ -12,13 +12,14 @@ _DEEPEST = 6
 # Field names whose value is never shown, whatever it is.
 _SECRET_NAMES = re.compile(
     r"(?:^|[_.-])(?:password|passwd|pwd|pin|otp|secret|token|authorization|cookie|csrf|"
-    r"api[_-]?key|master[_-]?key|private[_-]?key|phone|mobile)s?$",
+    r"api[_-]?key|master[_-]?key|private[_-]?key|phone|mobile)s?$|^(?:__host-huimeng|huimeng_session)$",
     re.IGNORECASE,
 )
 _SECRETS = re.compile(
     r"""
     hm_\d+_\d+_[\w-]+                                    # API keys
   | hm_[\w-]{16,}
+  | hs_\d+_\d+_[\w-]+                                    # sessions of people
   | (?i:\b(?:bearer|basic)\s+[\w.~+/=-]{6,})             # what follows in an Authorization header
   | \$(?:argon2\w+|2[aby]|pbkdf2[\w-]*|scrypt)\$[^\s"']+ # hashes of passwords
   | (?<=://)[^/\s:@]*:[^/\s@]+(?=@)                      # user:password in a url
@@ -27,7 +28,8 @@ _SECRETS = re.compile(
     re.VERBOSE,
 )
 _NAMED = re.compile(
-    r"""(?P<name>(?i:(?:password|passwd|pwd|secret|token|authorization|(?:set-)?cookie|csrf|api[_-]?key|master[_-]?key)))
+    r"""(?P<name>(?i:(?:password|passwd|pwd|secret|token|authorization|(?:set-)?cookie|csrf|api[_-]?key|master[_-]?key|
+          __host-huimeng|huimeng_session)))
         (?P<is>\\?["']?\s*[:=]\s*\\?["']?)
         (?P<value>[^\s"',;&})\\]+)(?P<more>(?:;\s*[\w.-]+=[^\s"',;&})\\]+)*)""",
     re.VERBOSE,
@@ -35,7 +37,7 @@ _NAMED = re.compile(
 # Mobile numbers, also grouped, with +86, or in full-width digits; \d knows those.
 _PHONES = re.compile(r"(?<![\d])(?:(?:\+|00)?86[ -]?)?[1１][3-9３-９]\d[ -]?\d{4}[ -]?\d{4}(?!\d)")
 # Most texts hold nothing that any of these could match, and one look tells.
-_SUSPECT = re.compile(r"hm_|://|\$|eyJ|\b(?:bearer|basic)\s", re.IGNORECASE)
+_SUSPECT = re.compile(r"h[ms]_|://|\$|eyJ|\b(?:bearer|basic)\s", re.IGNORECASE)
 _ASSIGNMENT = re.compile(r"[a-z][\"'\\ ]*[:=]", re.IGNORECASE)
 _DIGITS = re.compile(r"\d[ \d-]{9}")
 

@@ -1,4 +1,4 @@
-"""What the last `huimeng verify` of everything found, kept in the data folder for whoever asks how things stand."""
+"""What the last `huimeng verify` of everything found, or of a part that was wrong, kept in the data folder."""
 
 from __future__ import annotations
 

@@ -51,6 +51,9 @@ class InvalidInput(BusinessError):
         super().__init__(field=field, reason=reason, reason_zh=reason_zh or reason, **fields)
 
 
+_THINGS_ZH = {"order": "订单", "merchant": "商户"}
+
+
 class NotFound(BusinessError):
     code = "not_found"
     status = 404
@@ -59,6 +62,13 @@ class NotFound(BusinessError):
 
     def __init__(self, what: str, **fields: Any) -> None:
         super().__init__(what=what, **fields)
+
+    def text(self, lang: Lang = "zh") -> str:
+        # Errors made of this one have a sentence of their own, with a code or a number for {what}.
+        if lang == "zh" and type(self) is NotFound:
+            what = self.fields["what"]
+            return f"找不到{_THINGS_ZH.get(what, what)}"
+        return super().text(lang)
 
 
 class Conflict(BusinessError):

@@ -61,7 +61,8 @@ async def _write_key(request: Req, keys: MerchantKeys) -> tuple[str, bytes]:
     tags=["members"],
     summary="会员入会 / a member joins",
     description="身份(手机号、卡号、会员编号)在商户内唯一。Identities are unique within the merchant. "
-    "Scope: members:write. Errors: identity_taken (with kind and member_id), store_not_found, invalid_input.",
+    "Scope: members:write. Errors: identity_taken (with kind and member_id), store_not_found, store_not_allowed, "
+    "invalid_input.",
     responses={201: _MEMBER},
 )
 async def join(request: Req, data: Annotated[MemberInput, Body(examples=schemas.JOIN_EXAMPLES)]) -> Response[bytes]:
@@ -69,6 +70,7 @@ async def join(request: Req, data: Annotated[MemberInput, Body(examples=schemas.
     keys = await _keys(request, principal.merchant_id)
     key, fingerprint = await _write_key(request, keys)
     if data.source.store_id is not None:
+        principal.require_store(data.source.store_id)
         async with database(request).reader(principal.merchant_id) as conn:
             await merchant_service.get_store(conn, principal.merchant_id, data.source.store_id)
     command = service.join_member(principal.cell_id, keys, data, now=utc_now(), key=key, fingerprint=fingerprint)

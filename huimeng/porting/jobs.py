@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import uuid
 from collections.abc import Callable, Mapping
 from contextlib import AbstractAsyncContextManager
 from datetime import timedelta
@@ -15,7 +16,7 @@ from huimeng.infra.database import Database
 from huimeng.kernel.errors import BusinessError, Unavailable
 from huimeng.kernel.ids import uuid7
 from huimeng.merchant.service import every_merchant
-from huimeng.porting.errors import ImportBrokeOff
+from huimeng.porting.errors import ImportBrokeOff, ImportRunning
 from huimeng.porting.service import Context, ImportOptions, ImportResult, import_members, import_orders
 from huimeng.porting.service import tasks as use_cases
 from huimeng.porting.store import tasks
@@ -54,6 +55,8 @@ class Importer:
         self._lease = lease_seconds
         self._beat = beat_seconds
         self._me = uuid7()
+        # Imports whose files a paused worker still holds.
+        self._held: set[uuid.UUID] = set()
 
     async def work(self, stop: asyncio.Event) -> None:
         """Until it is told to stop; an import under way is then given back and goes on after the next start."""
@@ -69,6 +72,7 @@ class Importer:
     async def run_waiting(self, stop: asyncio.Event | None = None) -> int:
         """Runs what waits now; how many that were."""
         stop = stop or asyncio.Event()
+        self._held.clear()
         task, count = await self.claim(), 0
         if task is None:
             return 0
@@ -84,7 +88,7 @@ class Importer:
         for start in range(0, len(merchants), _MERCHANTS_AT_ONCE):
             some = merchants[start : start + _MERCHANTS_AT_ONCE]
             async with self._db.tenants(some) as conn:
-                task = await tasks.claim(conn, some, self._me, self._lease)
+                task = await tasks.claim(conn, some, self._me, self._lease, tuple(self._held))
             if task is not None:
                 return task
         return None
@@ -107,9 +111,12 @@ class Importer:
             return
         state, error = _outcome(work, task)
         if state == "queued":
+            held = isinstance(work.exception(), ImportRunning)
             await asyncio.sleep(self._beat)
             async with self._db.tenant(task.merchant_id) as conn:
-                await tasks.give_back(conn, task, self._me, counted=True)
+                await tasks.give_back(conn, task, self._me, counted=not held)
+            if held:
+                self._held.add(task.import_id)
             return
         has_errors = self._uploads.errors(task.merchant_id, task.import_id, task.dry_run).exists()
         await self._finish(task, state, msgspec.structs.replace(watched.progress, has_errors=has_errors), error, stop)
@@ -182,7 +189,7 @@ class Importer:
         async with self._db.tenant(merchant_id) as conn:
             old = await tasks.outdated(conn, merchant_id, timedelta(days=KEPT_DAYS))
             # Marked first: nobody starts an import whose file is about to go.
-            await tasks.files_deleted(conn, merchant_id, old)
+            old = await tasks.files_deleted(conn, merchant_id, old)
             known = await tasks.known(conn, merchant_id, there)
         for import_id in [*old, *(each for each in there if each not in known)]:
             self._uploads.delete(merchant_id, import_id)
@@ -219,7 +226,7 @@ def _outcome(work: asyncio.Task[None], task: Task) -> tuple[State, ImportFailure
     error = work.exception()
     if error is None:
         return "done", None
-    if isinstance(error, Unavailable):
+    if isinstance(error, Unavailable | ImportRunning):
         return "queued", None
     if isinstance(error, BusinessError):
         return "failed", _failure(error)

@@ -17,6 +17,7 @@ from huimeng.entry.worker import housekeeping
 from huimeng.infra.audit import reading
 from huimeng.infra.audit.verifying import seal_of
 from huimeng.infra.database import Database, DatabaseUrls, tenant_setting
+from huimeng.infra.verified import Verified, keep_verified
 from huimeng.kernel.times import utc_now
 from tests.conftest import Shop
 
@@ -88,11 +89,14 @@ async def test_the_worker_seals_and_the_seal_is_printed(
 
 @pytest.mark.parametrize("options", [("--audit",), ()])
 async def test_damage_ends_with_an_error(
-    huimeng: Huimeng, shop: Shop, urls: DatabaseUrls, options: tuple[str, ...]
+    huimeng: Huimeng, shop: Shop, urls: DatabaseUrls, data_dir: Path, options: tuple[str, ...]
 ) -> None:
     async with await AsyncConnection.connect(urls.owner) as conn:
         await conn.execute(tenant_setting([shop.merchant_id]))
         await conn.execute("update audit_entry set actor = 'staff:8' where cell_id = %s and seq = 2", (shop.cell_id,))
+    keep_verified(data_dir, Verified(utc_now(), 1.0, 1, 0))
     code, said = await huimeng("verify", *options, "--merchant", shop.code)
     assert code == 1
+    _, status = await huimeng("status")
+    assert "1 处不符" in status
     assert "audit_entry" in said and "store.created" in said

@@ -12,12 +12,16 @@ import msgspec
 import pytest
 from rich.console import Console
 
+from huimeng.entry import run
 from huimeng.entry.context import Context
 from huimeng.entry.first_owner import owners_of_the_new
+from huimeng.infra.database import DatabaseUrls
+from huimeng.infra.rate import Rate
 from huimeng.infra.settings import Settings
 from huimeng.kernel.errors import TooBusy
 from huimeng.merchant.authentication import Doorman
 from huimeng.merchant.rules import people
+from huimeng.merchant.rules.people import neighbourhood
 from huimeng.merchant.service import passwords as hashing
 from huimeng.merchant.service.passwords import Passwords
 from huimeng.merchant.service.sessions import LogIns
@@ -406,3 +410,53 @@ async def test_old_sessions_make_room(house: House, monkeypatch: pytest.MonkeyPa
             await house.log_in(browser, OWN)
         async with house.context.db.tenant(house.shop.merchant_id) as conn:
             assert len(await store.open_sessions(conn, house.shop.merchant_id, 1)) == 2
+
+
+@pytest.mark.parametrize(
+    ("ip", "counted"),
+    [
+        ("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::/64"),
+        ("2001:db8:1:2::9", "2001:db8:1:2::/64"),
+        ("fe80::1%eth0", "fe80::/64"),
+        ("::ffff:192.0.2.7", "192.0.2.7"),
+        ("192.0.2.7", "192.0.2.7"),
+        ("", ""),
+    ],
+)
+def test_addresses_of_one_customer_are_counted_as_one(ip: str, counted: str) -> None:
+    assert neighbourhood(ip) == counted
+
+
+async def test_another_address_of_the_same_network_has_no_more_tries(house: House) -> None:
+    async def refused(addresses: list[str]) -> int:
+        house_of = [httpx.ASGITransport(app=house.app, client=(address, 50000)) for address in addresses]
+        body = {"merchant": "m", "login": "x", "password": "y"}
+        count = 0
+        for transport in house_of:
+            async with httpx.AsyncClient(transport=transport, base_url="http://localhost:8000") as browser:
+                count += (await browser.post("/v1/session", json=body)).status_code == 429
+        return count
+
+    # A clock that stands still gives nothing back.
+    state_of(house.app).rate = Rate(None, clock=lambda: 1000.0)
+    assert await refused([f"2001:db8::{number}" for number in range(22)]) == 2
+    assert await refused([f"2001:db8:0:{number}::1" for number in range(1, 4)]) == 0
+
+
+async def test_a_run_without_a_merchant_says_what_to_do(
+    house: House, urls: DatabaseUrls, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def told() -> str:
+        out = io.StringIO()
+        await run._welcome(house.context.settings, urls, Console(file=out, width=200))
+        return out.getvalue()
+
+    assert "huimeng merchant create" not in await told()
+
+    async def nobody(*_: object, **__: object) -> list[object]:
+        return []
+
+    monkeypatch.setattr(run, "list_merchants", nobody)
+    said = await told()
+    assert "huimeng merchant create --code myshop" in said
+    assert "还没有商户" in said and "There is no merchant yet" in said

@@ -276,3 +276,27 @@ async def test_figures_and_refunds_keep_to_the_stores_too(
         assert (await send(who, "POST", "/v1/api-keys", wanted)).json()["code"] == "store_not_allowed"
         monkeypatch.setattr(Principal, "sees", lambda *_: True)
         assert (await send(who, "POST", f"/v1/orders/{theirs}/void", None)).status_code == 201
+
+
+async def test_a_member_joins_in_ones_own_stores_only(
+    house: House, owner: Owner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert (await send(owner, "POST", "/v1/stores", {"code": "s2", "name": "二号店"})).status_code == 201
+
+    def wanted(store_id: int | None, phone: str) -> dict[str, Any]:
+        return {"identities": [{"kind": "phone", "value": phone}], "source": {"store_id": store_id}}
+
+    async with house.browser() as browser:
+        who = browser, await house.welcome(browser, "xiaoli", role="cashier", stores=[1])
+        refused = await send(who, "POST", "/v1/members", wanted(2, "13800000001"))
+        assert (refused.status_code, refused.json()["code"]) == (403, "store_not_allowed")
+        assert (await send(who, "POST", "/v1/members", wanted(1, "13800000002"))).status_code == 201
+        assert (await send(who, "POST", "/v1/members", wanted(None, "13800000003"))).status_code == 201
+        monkeypatch.setattr(Principal, "sees", lambda *_: True)
+        assert (await send(who, "POST", "/v1/members", wanted(2, "13800000001"))).status_code == 201
+
+
+async def test_a_wrong_filter_is_named_as_the_caller_knows_it(owner: Owner) -> None:
+    for name in ("from", "to"):
+        answer = await owner[0].get("/v1/audit", params={name: "yesterday"})
+        assert (answer.status_code, answer.json()["field"]) == (400, name)

@@ -24,10 +24,12 @@ from huimeng.infra.teller import Teller
 from huimeng.infra.tracing import job
 from huimeng.merchant.authentication import Principal
 from huimeng.merchant.rules import format_token
+from huimeng.merchant.rules.people import SessionToken
 from tests.conftest import Shop
 from tests.infra.steps import Count, StepShelf
 
 TOKEN = format_token(7, 3, "Zk1" + "x" * 40)
+SESSION = SessionToken(7, 123456, "Zk1" + "x" * 40).text()
 log = logging.getLogger("huimeng.test")
 
 
@@ -157,6 +159,11 @@ def test_nothing_can_forge_a_line_or_command_a_terminal(lines: Lines, evil: str)
         "Bearer eyJhbGciOiJI.eyJzdWIiOiIx.Zk1secret",
         "HUIMENG_MASTER_KEY=Zk1secret",
         "api-key: Zk1secret",
+        SESSION,
+        f"session {SESSION} has ended",
+        f"Cookie: huimeng_session={SESSION}; other=Zk1secret",
+        f"__Host-huimeng={SESSION}",
+        "huimeng_session=Zk1secret",
     ],
 )
 def test_secrets_are_hidden_wherever_they_stand(lines: Lines, text: str) -> None:
@@ -191,6 +198,7 @@ def test_phone_numbers_are_hidden(phone: str) -> None:
         "order 162119680 of 2026-11-22T08:47:27.123456Z",
         "transfer 1381234567890123 and 1691234567",
         "it took 12345678901 ns",
+        "months_since_the_beginning of hs_ 1",
         "key:3 staff:7 hm_ batch 3f2a9c1b-7d0e",
         "the token is missing",
     ],

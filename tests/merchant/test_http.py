@@ -8,13 +8,16 @@ from collections.abc import AsyncIterator
 import httpx
 import pytest
 
+from huimeng.infra.audit import reading
 from huimeng.infra.crypto import Vault
 from huimeng.infra.database import Database
 from huimeng.kernel.errors import Unauthorized
 from huimeng.kernel.ids import cell_of
 from huimeng.merchant.authentication import Authenticator, Principal
 from huimeng.merchant.http import routes
-from huimeng.merchant.values import Merchant
+from huimeng.merchant.rules import ROLES
+from huimeng.merchant.service import create_api_key
+from huimeng.merchant.values import ApiKeyInput, Merchant
 from tests.merchant.doors import served
 
 _keys = itertools.count()
@@ -133,3 +136,42 @@ async def test_a_key_is_revoked_over_http(client: httpx.AsyncClient, db: Databas
     assert (revoked.status_code, revoked.json()["revoked_at"] is not None) == (200, True)
     with pytest.raises(Unauthorized):
         await Authenticator(db)(token)
+
+
+async def test_who_may_only_read_settings_sees_no_keys(db: Database, vault: Vault, shop: Merchant) -> None:
+    cashier = Principal(shop.merchant_id, cell_of(shop.merchant_id), ROLES["cashier"], "staff:1")
+    async with served(routes, cashier, db=db, vault=vault) as client:
+        for path in ("/v1/api-keys", "/v1/api-keys/1"):
+            answer = await client.get(path)
+            assert (answer.status_code, answer.json()["scope"]) == (403, "settings:write")
+
+
+async def test_a_key_that_may_do_more_is_neither_changed_nor_revoked(
+    client: httpx.AsyncClient, db: Database, shop: Merchant
+) -> None:
+    async with db.tenant(shop.merchant_id) as conn:
+        for scope in ("*", "members:read", "orders:write"):
+            await create_api_key(conn, shop.merchant_id, ApiKeyInput(name="k", scopes=[scope]))
+
+    async def tried(number: int) -> list[int]:
+        change = await client.patch(f"/v1/api-keys/{number}", json={"name": "x"}, headers=key())
+        revoke = await client.post(f"/v1/api-keys/{number}/revoke", headers=key())
+        return [change.status_code, revoke.status_code]
+
+    assert [await tried(number) for number in (1, 2, 3)] == [[403, 403], [403, 403], [200, 200]]
+    kept = (await client.get("/v1/api-keys")).json()["items"]
+    assert [(each["name"], each["revoked_at"] is None) for each in kept] == [("k", True), ("k", True), ("x", False)]
+
+
+async def test_the_rate_of_a_new_key_is_in_the_audit_log(db: Database, shop: Merchant) -> None:
+    async with db.tenant(shop.merchant_id) as conn:
+        await create_api_key(conn, shop.merchant_id, ApiKeyInput(name="k", scopes=["*"], rate_limit=0))
+        entries = await reading.entries(conn, cell_of(shop.merchant_id), reading.Filter(), reading.NEWEST, 1)
+    assert entries[0].after is not None and entries[0].after["rate_limit"] == 0
+
+
+@pytest.mark.parametrize(("method", "path"), [("POST", "/v1/stores"), ("PATCH", "/v1/merchant")])
+async def test_a_missing_body_is_told_in_words(client: httpx.AsyncClient, method: str, path: str) -> None:
+    answer = (await client.request(method, path, headers=key())).json()
+    assert (answer["field"], answer["reason"]) == ("body", "a body is missing")
+    assert answer["detail"] == "body 填写有误:缺少请求体"

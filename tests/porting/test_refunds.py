@@ -258,3 +258,78 @@ async def test_a_refund_that_says_something_else_now_is_a_conflict(bench: Bench,
     result = await import_orders(bench, shop.merchant_id, write(tmp_path / "b.csv", [*sold(), refund]))
     assert [f["code"] for f in error_rows(result.error_file)] == ["conflict"]
     assert (await orders(bench.db, shop))["A1"][2] == 1000
+
+
+STORE_HEADER = (*HEADER, "门店编码")
+
+
+@pytest.mark.parametrize("interrupted", [False, True])
+@pytest.mark.parametrize("own_number", [True, False])
+async def test_refunds_of_a_store_that_the_file_creates(
+    bench: Bench, shop: Shop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, interrupted: bool, own_number: bool
+) -> None:
+    """The store is a code the first time and has an id when the file comes again or goes on."""
+    told = [sold(number) for number in ("A1", "A2")]
+    back = [
+        [f"R{n}" if own_number else f"A{n}", LATER, "milk", "-1", "-10.00", "", f"A{n}", ""]
+        if own_number
+        else [f"A{n}", LATER, "milk", "-1", "-10.00", "退款成功", "", ""]
+        for n in (1, 2)
+    ]
+    path = tmp_path / "a.csv"
+    path.write_text(as_csv([[*row, "s-new"] for row in [*told[0], *told[1], *back]], STORE_HEADER), encoding="utf-8")
+    options = ImportOptions(create_stores=True)
+    sent, count = importing.send, 0
+
+    async def killed(*args: Any) -> Any:
+        nonlocal count
+        count += 1
+        if count == 2:
+            raise Killed
+        return await sent(*args)
+
+    if interrupted:
+        with monkeypatch.context() as patch:
+            patch.setattr(refunding, "send", killed)
+            with pytest.raises(Killed):
+                await import_orders(bench, shop.merchant_id, path, options)
+    else:
+        await import_orders(bench, shop.merchant_id, path, options)
+
+    result = await import_orders(bench, shop.merchant_id, path, options)
+
+    assert refunds(result) == ((2, 0, 0) if interrupted else (0, 2, 0))
+    assert await orders(bench.db, shop) == {"A1": (2, 2500, 1000, 1), "A2": (2, 2500, 1000, 1)}
+
+
+async def test_a_refund_without_a_number_is_known_by_its_day(bench: Bench, shop: Shop, tmp_path: Path) -> None:
+    refund = ["A1", LATER, "milk", "-1", "-10.00", "退款成功", "", ""]
+    await import_orders(bench, shop.merchant_id, write(tmp_path / "a.csv", [*sold(), refund]))
+    refund[1] = LATER[:10]
+    again = await import_orders(bench, shop.merchant_id, write(tmp_path / "b.csv", [*sold(), refund]))
+    assert refunds(again) == (0, 1, 0)
+    refund[4] = "-9.00"
+    other = await import_orders(bench, shop.merchant_id, write(tmp_path / "c.csv", [*sold(), refund]))
+    assert [f["code"] for f in error_rows(other.error_file)] == ["conflict"]
+    assert (await orders(bench.db, shop))["A1"] == (2, 2500, 1000, 1)
+
+
+async def test_a_refund_told_by_amount_and_then_by_a_row_is_not_guessed(
+    bench: Bench, shop: Shop, tmp_path: Path
+) -> None:
+    first = sold()
+    first[0][7] = "10.00"
+    await import_orders(bench, shop.merchant_id, write(tmp_path / "a.csv", first))
+    rows = [*sold(), ["R1", LATER, "milk", "-1", "-10.00", "", "A1", ""]]
+    result = await import_orders(bench, shop.merchant_id, write(tmp_path / "b.csv", rows))
+    assert [f["code"] for f in error_rows(result.error_file)] == ["refund_told_otherwise"]
+    assert result.bad_rows == 1
+    assert (await orders(bench.db, shop))["A1"] == (2, 2500, 1000, 1)
+
+
+async def test_a_return_whose_signs_differ_is_no_sale(bench: Bench, shop: Shop, tmp_path: Path) -> None:
+    rows = [*sold(), ["A2", LATER, "milk", "-1", "10.00", "", "", ""], ["A3", LATER, "fee", "0", "0.77", "", "", ""]]
+    result = await import_orders(bench, shop.merchant_id, write(tmp_path / "a.csv", rows))
+    fault = error_rows(result.error_file)[0]
+    assert (fault["line"], fault["code"], fault["order_no"]) == ("4", "signs_differ", "A2")
+    assert set(await orders(bench.db, shop)) == {"A1", "A3"}

@@ -113,7 +113,7 @@ _WORDS: dict[str, tuple[str, str]] = {
     "empty": ("还没有订单", "No orders yet"),
     "empty_hint": ("接下来:", "What to do next:"),
     "step_store": ("建立门店", "Create a store"),
-    "step_members": ("导入会员(Excel 另存为 CSV)", "Import members (a CSV file)"),
+    "step_members": ("导入会员(Excel 或 CSV)", "Import members (Excel or CSV)"),
     "step_orders": ("导入订单", "Import orders"),
     "step_key": ("或为收银系统发一个接口密钥", "Or give your POS an API key"),
     "refused": ("无法打开", "This can't be shown"),

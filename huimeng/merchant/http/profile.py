@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Annotated, Any
 
 from litestar import Response, get, patch
@@ -15,6 +16,8 @@ from huimeng.infra.http import Req, caller, database, expected, run_write, tagge
 from huimeng.infra.rate import RATE
 from huimeng.kernel.errors import PermissionDenied
 from huimeng.merchant import schemas, service
+from huimeng.merchant.authentication import Principal
+from huimeng.merchant.errors import StoreNotAllowed
 from huimeng.merchant.service import profile
 from huimeng.merchant.values import ApiKey, ApiKeyPatch, Merchant, MerchantPatch, Region, RegionPatch, Store
 
@@ -93,10 +96,10 @@ async def change_region(request: Req, code: RegionCode, data: Annotated[RegionPa
     "/v1/api-keys/{key_id:int}",
     tags=["merchant"],
     summary="API 密钥 / an API key",
-    description="不含密钥内容。Without its secret. Scope: settings:read. Errors: api_key_not_found.",
+    description="不含密钥内容。Without its secret. Scope: settings:write. Errors: api_key_not_found.",
 )
 async def get_api_key(request: Req, key_id: KeyId) -> Response[ApiKey]:
-    principal = caller(request, "settings:read")
+    principal = caller(request, "settings:write")
     async with database(request).reader(principal.merchant_id) as conn:
         return tagged(request, await profile.get_api_key(conn, principal.merchant_id, key_id))
 
@@ -105,9 +108,10 @@ async def get_api_key(request: Req, key_id: KeyId) -> Response[ApiKey]:
     "/v1/api-keys/{key_id:int}",
     tags=["merchant"],
     summary="修改 API 密钥的名称与速率 / name and rate of an API key",
-    description="rate_limit 为每秒请求数,null 为默认,0 为不限;两秒内生效。密钥不能给出高于自己的速率。"
+    description="rate_limit 为每秒请求数,null 为默认,0 为不限;两秒内生效。不能给出高于自己的速率,"
+    "也不能改权限超出自己的密钥。"
     "rate_limit is in requests a second, null as usual, 0 without limit; it counts within 2 seconds. A key can't give "
-    "more than it has. Takes If-Match. Scope: settings:write. "
+    "more than it has, and nobody changes a key that may do more than they may. Takes If-Match. Scope: settings:write. "
     "Errors: api_key_not_found, permission_denied, invalid_input, precondition_failed.",
     responses={200: ResponseSpec(ApiKey, description="密钥 / the key", generate_examples=False)},
 )
@@ -118,10 +122,21 @@ async def change_api_key(request: Req, key_id: KeyId, data: Annotated[ApiKeyPatc
     tags = expected(request)
 
     async def update(conn: Connection) -> ApiKey:
-        check_expected(tags, await profile.get_api_key(conn, principal.merchant_id, key_id))
+        kept = await profile.get_api_key(conn, principal.merchant_id, key_id)
+        check_scopes(principal, kept.scopes)
+        check_expected(tags, kept)
         return await profile.change_api_key(conn, principal.merchant_id, key_id, data)
 
     return with_tag(await run_write(request, principal, update))
+
+
+def check_scopes(principal: Principal, scopes: Iterable[str]) -> None:
+    """PermissionDenied, StoreNotAllowed: nobody makes, changes or revokes a key that may do more than they may."""
+    if principal.stores is not None:
+        # A key works in all stores.
+        raise StoreNotAllowed()
+    for scope in scopes:
+        principal.require(scope)
 
 
 def check_rate(principal: Any, wanted: int | None) -> None:

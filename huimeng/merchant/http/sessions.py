@@ -45,7 +45,7 @@ def admit(request: Req) -> None:
     door = doorman(request)
     door.check_page(door.carried(request.scope["headers"]))
     rate: Rate = request.app.state.rate
-    verdict = rate.take(f"login:{origin(request).ip}", LOG_INS_A_SECOND)
+    verdict = rate.take(f"login:{people.neighbourhood(origin(request).ip)}", LOG_INS_A_SECOND)
     if verdict is not None and not verdict.allowed:
         raise RateLimited(retry_after=verdict.retry_after, limit=verdict.limit)
 

@@ -13,8 +13,8 @@ from huimeng.infra.database import Connection
 from huimeng.infra.etags import check_expected
 from huimeng.infra.http import Req, caller, cursor_id, database, expected, run_write, tagged, with_tag
 from huimeng.merchant import schemas, service
-from huimeng.merchant.errors import StoreNotAllowed
-from huimeng.merchant.http.profile import check_rate
+from huimeng.merchant.http.profile import check_rate, check_scopes
+from huimeng.merchant.service import profile
 from huimeng.merchant.values import ApiKey, ApiKeyInput, Merchant, Region, Store, StoreInput, StorePatch
 
 Limit = Annotated[int, Parameter(ge=1, le=200, description="每页条数 / items in a page")]
@@ -126,10 +126,10 @@ async def add_region(request: Req, data: Annotated[Region, Body(examples=schemas
     "/v1/api-keys",
     tags=["merchant"],
     summary="API 密钥列表 / API keys",
-    description="不含密钥内容。Without their secrets. Scope: settings:read.",
+    description="不含密钥内容。Without their secrets. Scope: settings:write.",
 )
 async def read_api_keys(request: Req, limit: Limit = 50, cursor: Cursor = None) -> schemas.ApiKeyPage:
-    principal = caller(request, "settings:read")
+    principal = caller(request, "settings:write")
     async with database(request).reader(principal.merchant_id) as conn:
         after = cursor_id(cursor) or 0
         keys = await service.list_api_keys(conn, principal.merchant_id, after=after, limit=limit + 1)
@@ -149,11 +149,7 @@ async def add_api_key(
     request: Req, data: Annotated[ApiKeyInput, Body(examples=schemas.API_KEY_EXAMPLES)]
 ) -> Response[bytes]:
     principal = caller(request, "settings:write")
-    if principal.stores is not None:
-        # A key works in all stores.
-        raise StoreNotAllowed()
-    for scope in data.scopes:
-        principal.require(scope)
+    check_scopes(principal, data.scopes)
     check_rate(principal, data.rate_limit)
     created: list[schemas.CreatedApiKey] = []
 
@@ -174,14 +170,16 @@ async def add_api_key(
     tags=["merchant"],
     status_code=200,
     summary="撤销 API 密钥 / revoke an API key",
-    description="两秒内在所有进程失效。Stops within 2 seconds in every process. "
-    "Scope: settings:write. Errors: api_key_not_found.",
+    description="两秒内在所有进程失效。只能撤销权限不超出自己的密钥。Stops within 2 seconds in every process. "
+    "Only a key that may do no more than the caller. "
+    "Scope: settings:write. Errors: api_key_not_found, permission_denied.",
     responses={200: ResponseSpec(ApiKey, description="已撤销的密钥 / the key", generate_examples=False)},
 )
 async def revoke_api_key(request: Req, key_id: KeyId) -> Response[bytes]:
     principal = caller(request, "settings:write")
 
     async def revoke(conn: Connection) -> ApiKey:
+        check_scopes(principal, (await profile.get_api_key(conn, principal.merchant_id, key_id)).scopes)
         return await service.revoke_api_key(conn, principal.merchant_id, key_id)
 
     return await run_write(request, principal, revoke)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import re
 import unicodedata
 from collections.abc import Iterable
@@ -174,3 +175,16 @@ class SessionToken(msgspec.Struct, frozen=True):
 def parse_session(text: str) -> SessionToken | None:
     match = _SESSION.fullmatch(text)
     return None if match is None else SessionToken(int(match[1]), int(match[2]), match[3])
+
+
+def neighbourhood(ip: str) -> str:
+    """What one customer of a provider has: an IPv4 address, or a whole /64 of IPv6, to be counted as one."""
+    try:
+        address = ipaddress.ip_address(ip.partition("%")[0])
+    except ValueError:
+        return ip
+    if isinstance(address, ipaddress.IPv4Address):
+        return str(address)
+    if address.ipv4_mapped is not None:
+        return str(address.ipv4_mapped)
+    return str(ipaddress.IPv6Network((address, 64), strict=False))

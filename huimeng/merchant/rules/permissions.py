@@ -19,8 +19,11 @@ PERMISSION_WORDS: Mapping[Scope, tuple[str, str]] = {
     "rules:read": ("查看积分规则", "Read earning rules"),
     "rules:write": ("设置积分规则", "Change earning rules"),
     "analytics:read": ("查看经营数据", "See the figures"),
-    "settings:read": ("查看商户、门店、密钥", "See merchant, stores, API keys"),
-    "settings:write": ("设置商户、门店、密钥", "Change stores and API keys"),
+    "settings:read": ("查看商户、门店、区域", "See merchant, stores and regions"),
+    "settings:write": (
+        "设置商户、门店、区域,查看与管理密钥",
+        "Change merchant, stores and regions; see and manage API keys",
+    ),
     "staff:read": ("查看员工", "See staff"),
     "staff:write": ("管理员工", "Manage staff"),
     "imports:read": ("查看导入", "See imports"),

@@ -260,7 +260,7 @@ async def create_api_key(conn: Connection, merchant_id: int, wanted: ApiKeyInput
         ApiKey,
     )
     await store.insert_api_key(conn, merchant_id, key, hash_secret(secret))
-    after = {"name": name, "scopes": scopes, "expires_at": key.expires_at}
+    after = {"name": name, "scopes": scopes, "expires_at": key.expires_at, "rate_limit": key.rate_limit}
     await audit.record(conn, cell_of(merchant_id), "api_key.created", ("api_key", key.key_id), after=after)
     return key, rules.format_token(merchant_id, key.key_id, secret)
 

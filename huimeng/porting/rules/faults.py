@@ -67,6 +67,14 @@ REASONS: dict[str, tuple[str, str]] = {
         "有多张订单都是这个号 {note},无法确定退哪一张",
         "several orders have the number {note}; it can't be told which one is refunded",
     ),
+    "refund_told_otherwise": (
+        "订单 {note} 已按退款金额列或状态退过款,无法确定这一行是否同一笔",
+        "the order {note} was refunded by a refund amount or status before; it can't be told whether this is the same",
+    ),
+    "signs_differ": (
+        "数量为负而金额为正;若是退货,请填原订单号或退款状态",
+        "the quantity is negative and the amount is not; if it is a return, give the original order or a refund status",
+    ),
     "refund_line_unknown": (
         "原订单 {note} 里没有这件商品可退",
         "the order {note} has no such goods left to refund",

@@ -156,15 +156,17 @@ class OrderRows:
                     add = self._lines.append
                 sku, product, category, count, listed, paid, key = body_of(row)
                 try:
-                    fen = amounts[paid]
+                    fen, pieces = amounts[paid], quantities[count]
                     list_fen = listings[listed]
+                    if fen > 0 and pieces[0] == "-" and not self._is_refund():
+                        raise CellFault("signs_differ")
                     known = goods_of(sku or product)
                     if known is None or known[1] != product or known[2] != category or known[0] != sku:
                         known = self._learn(sku, product, category)
                     add(
                         (
                             known[3],
-                            quantities[count],
+                            pieces,
                             fen if list_fen is None else list_fen,
                             fen,
                             cells.code(key, CODE_CHARACTERS) if key else "",
@@ -335,13 +337,21 @@ class OrderRows:
         """The head is good, so the order is known and must not be imported in part."""
         self.bad_rows += 1
         assert self._last is not None
-        for fault in self._faults(row, line):
+        faults = list(self._faults(row, line))
+        if not faults:
+            # Each cell is good by itself.
+            place = self._header.places["paid_amount"]
+            faults = [RowFault(line, "signs_differ", self._header.name_of("paid_amount"), shown(row[place]))]
+        for fault in faults:
             self._report(msgspec.structs.replace(fault, order_no=self._last[1]))
         self._sink(self._day, _taint(self._last, line))
-        if self._original or self._last[4] == "refunded":
+        if self._is_refund():
             store, order_no, at = self._last[:3]
             number = self._original or order_no
             self._refunds(self._day, (store, number, at, order_no, "return", "", line, None))
+
+    def _is_refund(self) -> bool:
+        return bool(self._original) or (self._last is not None and self._last[4] == "refunded")
 
     def _orphan(self, clue: _Clue | None, line: int) -> None:
         """A bad row belongs to a neighbour with its number and its time or store; one that can't be read at all, to

@@ -20,48 +20,49 @@ _GONE = (Status.REFUNDED, Status.VOIDED)
 class Refund(msgspec.Struct, frozen=True):
     """A refund as a file tells of it: rows with one number, or the state that a line has come to.
 
-    lines: what is given back; returned: (amount in fen, the line as it was sold) for each line that says so.
+    day: the business day's ordinal; lines: what is given back;
+    returned: (amount in fen, the line as it was sold) for each line that says so.
     """
 
     store: StoreKey
     order_no: str
     number: str
-    at: int
+    day: int
     first_line: int
     lines: tuple[Line, ...] = ()
     returned: tuple[tuple[int, Line], ...] = ()
 
 
-def gather(runs: Iterable[RefundRun]) -> list[Refund | int]:
+def gather(runs: Iterable[RefundRun], day: int) -> list[Refund | int]:
     """The refunds of a day by time; an int is the bad row of one that must not be taken in part."""
-    events: dict[tuple[StoreKey, str, str, int], list[RefundRun]] = {}
+    events: dict[tuple[StoreKey, str, str], list[RefundRun]] = {}
     states: dict[tuple[StoreKey, str], list[RefundRun]] = {}
     for run in runs:
         if run[4] == "returned":
             states.setdefault((run[0], run[1]), []).append(run)
         else:
-            # A refund without a number of its own is known by its time.
-            events.setdefault((run[0], run[1], run[3], run[2] if run[3] == run[1] else 0), []).append(run)
+            # One without a number of its own is all that is given back on the day: its time may be told otherwise.
+            events.setdefault((run[0], run[1], run[3]), []).append(run)
     found: list[tuple[int, int, Refund | int]] = []
-    for (store, order_no, number, _), group in events.items():
+    for (store, order_no, number), group in events.items():
         at, first = min(run[2] for run in group), min(run[6] for run in group)
         bad = next((run[6] for run in group if run[7] is None), None)
         lines = tuple(sorted(line for run in group for line in run[7] or ()))
         if bad is None:
-            found.append((at, first, Refund(store, order_no, number, at, first, lines)))
+            found.append((at, first, Refund(store, order_no, number, day, first, lines)))
         elif lines:
             found.append((at, first, bad))
     for (store, order_no), group in states.items():
         at, first = min(run[2] for run in group), min(run[6] for run in group)
         returned = tuple((int(run[5]), line) for run in group for line in run[7] or ())
-        found.append((at, first, Refund(store, order_no, "", at, first, (), returned)))
+        found.append((at, first, Refund(store, order_no, "", day, first, (), returned)))
     return [each for _, _, each in sorted(found, key=lambda item: item[:2])]
 
 
 def marks(source: str, refund: Refund) -> tuple[str, str]:
     """(which refund it is, what it says): kept with the refund, so that it is known when it comes again."""
-    at = refund.at if refund.number == refund.order_no else 0
-    which = msgspec.json.encode([source, refund.store, refund.order_no, refund.number, at])
+    day = refund.day if refund.number == refund.order_no else 0
+    which = msgspec.json.encode([source, refund.store, refund.order_no, refund.number, day])
     said = msgspec.json.encode(refund.lines)
     return hashlib.blake2b(which, digest_size=8).hexdigest(), hashlib.blake2b(said, digest_size=4).hexdigest()
 

@@ -71,7 +71,7 @@ async def import_orders(
         dry_run=options.dry_run,
         resumed=done.resumed,
         rows=done.read.rows,
-        bad_rows=done.read.bad_rows,
+        bad_rows=done.read.bad_rows + done.counts.get("refunds_refused", 0),
         counts=done.counts,
         unknown_columns=plan.header.unknown,
         error_file=errors.path if kept else None,

@@ -94,7 +94,8 @@ class Refunder:
             there = (await load_orders(conn, self._cell_id, [order_id])).get(order_id)
         if there is None or there.paid_fen <= 0:
             return False
-        refund = Refund(draft.store, draft.order_no, draft.order_no, draft.at, draft.first_line, tuple(draft.lines))
+        day = order.business_day.toordinal()
+        refund = Refund(draft.store, draft.order_no, draft.order_no, day, draft.first_line, tuple(draft.lines))
         await self._add(_Wish(order_id, draft.first_line, draft.order_no, refund))
         return True
 
@@ -116,7 +117,7 @@ class Refunder:
         """After all orders of the file: a refund may stand before its order."""
         for day in spill.days():
             for runs in spill.parts(day):
-                await self._take(date.fromordinal(day), gather(runs))
+                await self._take(date.fromordinal(day), gather(runs, day))
         await self.flush()
 
     async def _take(self, day: date, refunds: Sequence[Refund | int]) -> None:
@@ -187,14 +188,19 @@ class Refunder:
         try:
             reason = _REASON
             if refund is not None and not refund.returned:
-                which, said = marks(self._options.source, refund)
-                before = next(((r, at) for r, at in reasons.get(wish.order_id, ()) if f"#{which}" in r), None)
+                # By id: a store that this file creates is only a code the first time.
+                store = self._stores.get(refund.store, 0) if isinstance(refund.store, str) else refund.store
+                which, said = marks(self._options.source, msgspec.structs.replace(refund, store=store))
+                told = reasons.get(wish.order_id, ())
+                before = next(((r, at) for r, at in told if f"#{which}" in r), None)
                 if before is not None:
                     if not before[0].endswith(said):
                         raise CellFault("conflict", refund.number)
                     new = self._since is not None and before[1] >= self._since
                     self.counts["refunds_created" if new else "refunds_unchanged"] += 1
                     return
+                if any(r == _REASON for r, _ in told):
+                    raise CellFault("refund_told_otherwise", refund.order_no)
                 reason = f"{_REASON} {refund.number} #{which}:{said}"
             wanted = _wanted(wish, order)
             if wanted is not None and not wanted:

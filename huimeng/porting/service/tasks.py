@@ -111,7 +111,8 @@ async def start(conn: Connection, merchant_id: int, import_id: str) -> Task:
     """For real, with the same file and options; ImportNotFound, ImportNotStartable, ImportFilesDeleted."""
     await lock_head(conn, cell_of(merchant_id))
     task = await get(conn, merchant_id, import_id)
-    if task.state == "done" and not task.dry_run:
+    if (task.state == "done") != task.dry_run:
+        # A check that broke off has shown nothing.
         raise ImportNotStartable(state=task.state)
     if task.files_deleted_at is not None:
         raise ImportFilesDeleted()

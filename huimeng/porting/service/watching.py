@@ -39,7 +39,7 @@ def watched(kind: str, work: Import) -> Import:
             with job(f"import {kind}", merchant_id):
                 result = await work(context, merchant_id, path, options, progress)
             ended = "checked" if result.dry_run else "done"
-            metrics.IMPORT_ROWS.labels(kind, "good").inc(result.rows - result.bad_rows)
+            metrics.IMPORT_ROWS.labels(kind, "good").inc(max(0, result.rows - result.bad_rows))
             metrics.IMPORT_ROWS.labels(kind, "bad").inc(result.bad_rows)
             return result
         except BusinessError:

@@ -20,6 +20,7 @@ from huimeng.porting.errors import (
     SheetDamaged,
     SheetEmpty,
     SheetProtected,
+    SheetTooBig,
 )
 from huimeng.porting.rules import platforms
 from huimeng.porting.rules.columns import HEADER_LINES, KINDS, SHARED_FIELDS, likeness, match_header
@@ -32,6 +33,11 @@ from huimeng.porting.store.workbook import Sheet, Workbook
 _ZIP = b"PK\x03\x04"
 _OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 _SHEETS_TRIED = 20
+# Where the header of a sheet has to be.
+_TOP_BYTES = 8 << 20
+# What a sheet's cells may come to: a text that is kept once may stand in a million rows.
+_LITTLE_CHARACTERS = 32 << 20
+_RATIO = 300
 
 Tell = Callable[[int, int], None]
 Columns = Mapping[str, Sequence[str]]
@@ -160,11 +166,17 @@ class _SheetTable:
     def __init__(self, path: Path, folder: Path, names: Columns, wish: Wish, tell: Tell) -> None:
         self._book = Workbook(path, folder)
         self._tell = tell
+        self._most = max(_LITTLE_CHARACTERS, _RATIO * path.stat().st_size)
         try:
             if wish.sheet is not None:
                 tried = [self._book.sheet(wish.sheet)]
             else:
-                tried = [sheet for sheet in self._book.sheets if not sheet.hidden][:_SHEETS_TRIED]
+                # Several names of one part are one sheet.
+                parts: dict[str, Sheet] = {}
+                for sheet in self._book.sheets:
+                    if not sheet.hidden:
+                        parts.setdefault(sheet.part.lower(), sheet)
+                tried = list(parts.values())[:_SHEETS_TRIED]
             best = 0
             self.header, self.header_line, self._sheet = [], 0, (tried or self._book.sheets)[0]
             for sheet in tried:
@@ -181,7 +193,8 @@ class _SheetTable:
 
     def _top(self, sheet: Sheet) -> list[tuple[int, list[str]]]:
         found: list[tuple[int, list[str]]] = []
-        for line, cells in SheetReader(self._book, sheet).rows():
+        total = self._book.part_size(sheet.part)
+        for line, cells in SheetReader(self._book, sheet).rows(lambda _: self._tell(0, total), _TOP_BYTES):
             if line > HEADER_LINES or len(found) >= HEADER_LINES:
                 break
             found.append((line, [cells.get(place, "") for place in range(max(cells) + 1)]))
@@ -201,10 +214,14 @@ class _SheetTable:
                 filler = Filler(merged)
                 reader = SheetReader(self._book, self._sheet, kinds)
             yield -number, {}
+            characters = 0
             for line, cells in reader.rows(lambda done: self._tell(done, total)):
                 if line > self.header_line:
                     if filler is not None:
                         filler.fill(line, cells)
+                    characters += sum(map(len, cells.values()))
+                    if characters > self._most:
+                        raise SheetTooBig(part=self._sheet.part[:80], size=f"> {self._most >> 20:,} MB")
                     yield line, cells
 
     def close(self) -> None:

@@ -67,8 +67,9 @@ class SheetReader:
         self._rows: list[Row] = []
         self._known: dict[tuple[str, int, str, str], str] = {}
 
-    def rows(self, told: Callable[[int], None] = lambda done: None) -> Iterator[Row]:
-        """(row number, column -> text) of the rows that have cells, upwards; told: bytes of the part read so far."""
+    def rows(self, told: Callable[[int], None] = lambda done: None, most: int | None = None) -> Iterator[Row]:
+        """(row number, column -> text) of the rows that have cells, upwards; told: bytes of the part read so far;
+        most: bytes after which the rest does not matter."""
         self._listen()
         done = 0
         for block in self._book.blocks(self._sheet.part):
@@ -77,6 +78,8 @@ class SheetReader:
             yield from self._rows
             self._rows.clear()
             told(done)
+            if most is not None and done >= most:
+                return
         self._reader.finish()
         yield from self._rows
         self._rows.clear()

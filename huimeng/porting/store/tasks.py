@@ -127,14 +127,14 @@ async def held(conn: Connection, merchant_id: int) -> tuple[int, int]:
 
 
 async def queue(conn: Connection, merchant_id: int, import_id: uuid.UUID) -> Task | None:
-    """For real from here on, as if it had just been handed in; None when it waits or runs."""
+    """For real from here on, as if it had just been handed in; None unless a check is done or an import isn't."""
     return await _change(
         conn,
         merchant_id,
         import_id,
         "state = 'queued', dry_run = false, cancel = false, attempts = 0, progress = '{}', error = null, "
         "worker = null, leased_until = null, started_at = null, finished_at = null",
-        "state not in ('queued', 'running')",
+        "state not in ('queued', 'running') and (state = 'done') = dry_run",
     )
 
 
@@ -162,15 +162,22 @@ async def _change(conn: Connection, merchant_id: int, import_id: uuid.UUID, chan
 # The worker's side.
 
 
-async def claim(conn: Connection, merchant_ids: Sequence[int], worker: uuid.UUID, lease_seconds: float) -> Task | None:
+async def claim(
+    conn: Connection,
+    merchant_ids: Sequence[int],
+    worker: uuid.UUID,
+    lease_seconds: float,
+    without: Sequence[uuid.UUID] = (),
+) -> Task | None:
     """The oldest that waits or whose worker has not been heard of; two workers never get the same one."""
     cursor = await conn.execute(
         f"update import_task set state = 'running', worker = %s, leased_until = {_LEASE}, attempts = attempts + 1, "
         "started_at = coalesce(started_at, now()) where (merchant_id, import_id) = (select merchant_id, import_id "
         "from import_task where merchant_id = any(%s) and state in ('queued', 'running') "
-        "and (state = 'queued' or leased_until < now()) order by created_at limit 1 for update skip locked) "
+        "and (state = 'queued' or leased_until < now()) and import_id <> all(%s::uuid[]) "
+        "order by created_at limit 1 for update skip locked) "
         f"returning {_TASK}",
-        (worker, lease_seconds, list(merchant_ids)),
+        (worker, lease_seconds, list(merchant_ids), list(without)),
     )
     row = await cursor.fetchone()
     return None if row is None else _task(row)
@@ -228,12 +235,14 @@ async def outdated(conn: Connection, merchant_id: int, kept: timedelta) -> list[
     return [row[0] for row in await cursor.fetchall()]
 
 
-async def files_deleted(conn: Connection, merchant_id: int, import_ids: Sequence[uuid.UUID]) -> None:
-    await conn.execute(
+async def files_deleted(conn: Connection, merchant_id: int, import_ids: Sequence[uuid.UUID]) -> list[uuid.UUID]:
+    """Those that nobody started meanwhile."""
+    cursor = await conn.execute(
         "update import_task set files_deleted_at = now() where merchant_id = %s and import_id = any(%s) "
-        "and state not in ('queued', 'running')",
+        "and state not in ('queued', 'running') returning import_id",
         (merchant_id, list(import_ids)),
     )
+    return [row[0] for row in await cursor.fetchall()]
 
 
 async def known(conn: Connection, merchant_id: int, import_ids: Sequence[uuid.UUID]) -> set[uuid.UUID]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import fcntl
 import uuid
 from typing import Any
 
@@ -17,6 +18,7 @@ from huimeng.merchant.service import create_store
 from huimeng.merchant.values import StoreInput
 from huimeng.porting.jobs import ATTEMPTS_MAX, Importer
 from huimeng.porting.service import tasks as use_cases
+from huimeng.porting.store import tasks
 from huimeng.porting.store.tasks import Task
 from tests.conftest import Shop, make_shop
 from tests.porting.handing import BAD, hand_in, look
@@ -276,3 +278,54 @@ async def test_the_import_goes_on_where_a_kill_left_it(till: httpx.AsyncClient, 
     async with context.db.reader(shop.merchant_id) as conn:
         cursor = await conn.execute("select count(*) from orders where cell_id = %s", (shop.cell_id,))
         assert await cursor.fetchone() == (299,)
+
+
+async def test_a_file_that_a_paused_worker_holds_waits(
+    till: httpx.AsyncClient, worker: Importer, context: Context, shop: Shop
+) -> None:
+    started = await hand_in(till)
+    other = await hand_in(till, BAD)
+    folder = context.settings.data_dir / "import" / "uploads"
+    await asyncio.to_thread(folder.mkdir, parents=True, exist_ok=True)
+    with worker._uploads.errors(shop.merchant_id, uuid.UUID(started["import_id"]), False).open("a") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        await worker.run_waiting()
+        assert (await look(till, started))["state"] == "queued"
+        assert (await look(till, other))["state"] == "done"
+    await worker.run_waiting()
+    assert (await look(till, started))["state"] == "done"
+
+
+async def test_a_check_that_did_not_end_is_not_started(till: httpx.AsyncClient, worker: Importer) -> None:
+    cancelled = await hand_in(till, dry_run=True)
+    await till.post(f"/v1/imports/{cancelled['import_id']}/cancel", headers=fresh())
+    failed = await hand_in(till, "no,columns\n1,2\n", dry_run=True)
+    await worker.run_waiting()
+    for started, state in ((cancelled, "cancelled"), (failed, "failed")):
+        assert (await look(till, started))["state"] == state
+        answer = await till.post(f"/v1/imports/{started['import_id']}/start", headers=fresh())
+        assert (answer.status_code, answer.json()["code"]) == (409, "import_not_startable")
+
+
+async def test_a_file_whose_import_is_started_meanwhile_stays(
+    till: httpx.AsyncClient, worker: Importer, context: Context, shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    started = await hand_in(till, dry_run=True)
+    await worker.run_waiting()
+    async with context.db.tenant(shop.merchant_id) as conn:
+        await conn.execute(
+            "update import_task set finished_at = now() - interval '8 days' where merchant_id = %s",
+            (shop.merchant_id,),
+        )
+    real = tasks.files_deleted
+
+    async def meanwhile(conn: Any, merchant_id: int, import_ids: Any) -> list[uuid.UUID]:
+        if merchant_id == shop.merchant_id:
+            async with context.db.tenant(shop.merchant_id) as other:
+                await use_cases.start(other, shop.merchant_id, started["import_id"])
+        return await real(conn, merchant_id, import_ids)
+
+    monkeypatch.setattr(tasks, "files_deleted", meanwhile)
+    await worker.delete_old()
+    await worker.run_waiting()
+    assert (await look(till, started))["state"] == "done"

@@ -1,0 +1,46 @@
+"""Work by clock goes on for everybody else when it fails for one."""
+
+from __future__ import annotations
+
+import uuid
+from typing import Any
+
+import pytest
+
+from huimeng.entry import worker
+from huimeng.entry.context import Context
+from huimeng.kernel.errors import Unavailable
+from huimeng.merchant.service import create_merchant
+from huimeng.merchant.values import MerchantInput
+from tests.conftest import Shop
+
+
+async def kept_for(context: Context, shop: Shop, fault: Exception, monkeypatch: pytest.MonkeyPatch) -> tuple[bool, Any]:
+    """Whether another merchant had its round when one of the shop's failed; what the round ended with."""
+    other = await create_merchant(context.db, context.vault, MerchantInput(code=f"z-{uuid.uuid4().hex[:8]}", name="乙"))
+    seen: list[int] = []
+
+    async def expire(db: Any, teller: Any, merchant_id: int) -> None:
+        if merchant_id == shop.merchant_id:
+            raise fault
+        seen.append(merchant_id)
+
+    monkeypatch.setattr(worker, "expire", expire)
+    with pytest.raises(Exception) as ended:
+        await worker.housekeeping(context)
+    return other.merchant_id in seen, ended.value
+
+
+async def test_a_fault_of_one_merchant_keeps_nobody_waiting(
+    context: Context, shop: Shop, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    kept, ended = await kept_for(context, shop, ValueError("one bad row"), monkeypatch)
+    assert kept and isinstance(ended, RuntimeError)
+    assert f"housekeeping of merchant {shop.merchant_id} failed" in caplog.text and "one bad row" in caplog.text
+
+
+async def test_a_database_that_is_away_ends_the_round_at_once(
+    context: Context, shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept, ended = await kept_for(context, shop, Unavailable(), monkeypatch)
+    assert not kept and isinstance(ended, Unavailable)
