@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 
 from bench.load import Client, Plan, Result
-from bench.measure import Figure, NotRight, Options, quantile
+from bench.measure import Figure, NotRight, Options, Sense, quantile
 from bench.orders import load
 from bench.place import Place, Shop, make_shops, opened
 from bench.same_rows import verified
@@ -90,7 +90,9 @@ class _Round:
 
 
 def _figures(rounds: list[dict[str, float]]) -> list[Figure]:
-    def middle(name: str, values: list[float], unit: str, sense: str = "", target: float | None = None) -> Figure:
+    def middle(
+        name: str, values: list[float], unit: str, sense: Sense | None = None, target: float | None = None
+    ) -> Figure:
         ordered = sorted(values)
         return Figure(
             name,
@@ -98,7 +100,7 @@ def _figures(rounds: list[dict[str, float]]) -> list[Figure]:
             unit,
             ordered[0],
             ordered[-1],
-            sense or None,  # type: ignore[arg-type]
+            sense,
             target,
         )
 

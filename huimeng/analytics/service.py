@@ -166,11 +166,6 @@ async def store_id(db: Database, merchant_id: int, code: str) -> int:
     return found
 
 
-async def last_day_with_orders(db: Database, merchant_id: int) -> date | None:
-    async with db.reader(merchant_id) as conn:
-        return await store.last_day(conn, cell_of(merchant_id), None)
-
-
 async def orders_by_year(db: Database, merchant_id: int) -> dict[int, int]:
     """Years with orders, oldest first."""
     async with db.reader(merchant_id) as conn:

@@ -19,11 +19,11 @@ import huimeng.points.http
 from huimeng.checkout.service import Till
 from huimeng.infra.audit import Action, By, record
 from huimeng.infra.audit.entries import ACTIONS
-from huimeng.infra.audit.http import defused
 from huimeng.infra.audit.verifying import verify
 from huimeng.infra.crypto import Vault
 from huimeng.infra.database import Database
 from huimeng.infra.teller import Teller
+from huimeng.kernel.cells import defused
 from huimeng.merchant.authentication import Principal
 from tests.conftest import Shop, make_shop
 from tests.desk import new_key

@@ -20,13 +20,12 @@ from huimeng.infra.audit.reading import NEWEST, Filter
 from huimeng.infra.audit.recording import record
 from huimeng.infra.database import Database
 from huimeng.infra.http import Req, caller, cursor_id, database
+from huimeng.kernel.cells import defused
 from huimeng.kernel.errors import InvalidInput
 from huimeng.kernel.times import utc_now
 
 _CHUNK = 1000
 _BOM = "\ufeff"
-# What a spreadsheet takes for the beginning of a formula, as typed and in full width.
-_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "\0", "＝", "＋", "－", "＠")  # fmt: skip
 
 Limit = Annotated[int, QueryParameter(ge=1, le=200, description="每页条数 / items in a page")]
 Cursor = Annotated[str | None, QueryParameter(max_length=19, description="上一页的 next_cursor / of the page before")]
@@ -148,11 +147,6 @@ def _cell(value: Any) -> str:
     if isinstance(value, dict):
         return defused(msgspec.json.encode(value).decode())
     return defused(value.isoformat() if isinstance(value, datetime) else value)
-
-
-def defused(text: str) -> str:
-    """Text that a spreadsheet shows and doesn't run."""
-    return f"'{text}" if text.startswith(_FORMULA) else text
 
 
 def _shown(entry: Entry) -> AuditEntry:

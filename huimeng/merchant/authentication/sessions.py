@@ -76,7 +76,7 @@ class Sessions:
         return Person(principal, token, kept.must_change_password)
 
     def forget(self, merchant_id: int, session_id: int) -> None:
-        """Ended here: other processes notice within 2 seconds, this one at once."""
+        """Ended here: other processes notice within 2 seconds, this one sooner, unless it is just looking it up."""
         self._sessions.forget((merchant_id, session_id))
 
     async def _load(self, number: _Id) -> StoredSession | None:

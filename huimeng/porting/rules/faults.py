@@ -6,6 +6,8 @@ import re
 
 import msgspec
 
+from huimeng.kernel.cells import defused
+
 # code: (zh, en); {note} is what the fault itself adds.
 REASONS: dict[str, tuple[str, str]] = {
     "bad_encoding": ("这一行不是有效的 {note} 文字", "this row is not valid {note} text"),
@@ -106,8 +108,6 @@ REASONS: dict[str, tuple[str, str]] = {
 _MARK = "\x1a"
 SHOWN_CHARACTERS = 60
 _UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
-# Spreadsheets run a cell that begins with one of these.
-_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "\0", "＝", "＋", "－", "＠")  # fmt: skip
 
 
 def marked(code: str, note: str = "", value: str = "") -> str:
@@ -171,7 +171,7 @@ def fault_cells(fault: RowFault) -> tuple[str, ...]:
 
 def _harmless(text: str) -> str:
     text = _UNPRINTABLE.sub("\N{REPLACEMENT CHARACTER}", shown(text, 400))
-    return "'" + text if text.startswith(_FORMULA) else text
+    return defused(text)
 
 
 def shown(text: str, limit: int = SHOWN_CHARACTERS) -> str:
