@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import shutil
 import statistics
 import subprocess
@@ -19,6 +18,7 @@ from psycopg import sql
 
 import huimeng.entry.tables  # noqa: F401  (fills the metadata)
 from bench import overview
+from bench.family import family, memory_mb
 from bench.import_run import Imported
 from bench.load import Client, Plan
 from bench.measure import Figure, NotRight, Options
@@ -104,7 +104,7 @@ async def _import_alone(place: Place) -> tuple[Imported, float]:
     async def watch(pid: int) -> None:
         nonlocal peak
         while True:
-            peak = max(peak, sum(map(_memory_mb, _family(pid))))
+            peak = max(peak, sum(map(memory_mb, family(pid))))
             await asyncio.sleep(_SAMPLE_SECONDS)
 
     async with _importer(place.folder, "alone") as process:
@@ -116,30 +116,6 @@ async def _import_alone(place: Place) -> tuple[Imported, float]:
     if process.returncode != 0:
         raise RuntimeError("the import failed")
     return msgspec.json.decode(output, type=Imported), peak
-
-
-def _family(pid: int) -> list[int]:
-    """A process and its helpers; the database is nobody's child."""
-    found = [pid]
-    for parent in found:
-        try:
-            tasks = os.listdir(f"/proc/{parent}/task")
-            for task in tasks:
-                found += map(int, Path(f"/proc/{parent}/task/{task}/children").read_text().split())
-        except OSError:
-            continue
-    return found
-
-
-def _memory_mb(pid: int) -> float:
-    """Resident, pages shared with others by their share."""
-    try:
-        for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
-            if line.startswith("Pss:"):
-                return int(line.split()[1]) / 1024
-    except OSError:
-        return 0.0
-    return 0.0
 
 
 # COPY of the same rows.

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import itertools
+import os
 
+from bench.family import busy_seconds, family
 from bench.load import Client, Plan, Result
 from bench.measure import Figure, NotRight, Options, Sense, quantile
 from bench.orders import load
@@ -26,14 +28,25 @@ async def measured(place: Place, options: Options) -> list[Figure]:
         shops = await make_shops(context, "overload", options.count(CONNECTIONS, 4), options.count(MEMBERS, 4))
         with server("ours", place.folder) as port:
             round_ = _Round(port, shops, options)
-            await round_.closed(1.5)
+            await round_.closed(SECONDS)
             place.admin("vacuum analyze")
             rounds = []
             for _ in range(options.rounds):
                 rounds.append(await round_.run())
                 await verified(context.db, [shop.merchant_id for shop in shops])
                 place.admin("checkpoint")
-    return _figures(rounds)
+        floor = await _cheapest_refusal(place, shops, options)
+    return [*_figures(rounds, floor), Figure("limit_refusal", floor * 1e6, "us")]
+
+
+async def _cheapest_refusal(place: Place, shops: list[Shop], options: Options) -> float:
+    """Processor seconds of a server that does nothing but refuse, and that as fast as it can, for each refusal."""
+    with server("refusing", place.folder) as port:
+        clients = [Client(shop.token, shop.members) for shop in shops] * (options.count(CROWD, 16) // len(shops))
+        before = sum(map(busy_seconds, family(os.getpid())))
+        result = await load(Plan(port, clients, options.seconds(SECONDS), next(_first), impatient=True))
+        used = sum(map(busy_seconds, family(os.getpid()))) - before
+    return used / max(1, len(result.refused))
 
 
 class _Round:
@@ -42,36 +55,38 @@ class _Round:
         self._clients = [Client(shop.token, shop.members) for shop in shops]
         self._options = options
 
-    async def closed(self, seconds: float) -> float:
-        """Orders a second that all connections together get through."""
-        plan = Plan(self._port, self._clients, self._options.seconds(seconds), next(_first))
-        result = await self._load(plan)
-        return result.answers / result.seconds
+    async def closed(self, seconds: float) -> Result:
+        """What all connections together get through."""
+        return await self._load(Plan(self._port, self._clients, self._options.seconds(seconds), next(_first)))
 
     async def run(self) -> dict[str, float]:
         found: dict[str, float] = {}
-        capacity = found["capacity"] = await self.closed(SECONDS)
-        steady = await self._open(capacity * 0.7, SECONDS)
+        full = await self.closed(SECONDS)
+        capacity = found["capacity"] = full.answers / full.seconds
+        found["generator"] = _generator(full)
+        steady = await self.open(capacity * 0.7, SECONDS)
         found["p99_at_70"] = quantile(steady.latencies, 0.99) * 1000
         crowd = self._options.count(CROWD, 16) // len(self._clients)
         for times in TIMES:
-            result = await self._open(capacity * times, SECONDS, crowd)
+            result = await self.open(capacity * times, SECONDS, crowd)
             found[f"goodput_{times}"] = result.answers / result.seconds / capacity
             found[f"refusal_p99_{times}"] = quantile(result.refused, 0.99) * 1000
             found[f"taken_p99_{times}"] = quantile(result.latencies, 0.99) * 1000
             found[f"away_{times}"] = result.away / (result.sent + result.away)
+            found[f"refusals_{times}"] = len(result.refused) / result.seconds
+            found[f"generator_{times}"] = _generator(result)
         found["recovery"] = await self._recovery(capacity * 0.5)
         return found
 
     async def _recovery(self, rate: float) -> float:
         """Seconds until a second of ordinary trade is like any other: nobody refused, nobody kept waiting."""
         for second in range(10):
-            result = await self._open(rate, 1.0, 1)
+            result = await self.open(rate, 1.0, 1)
             if not result.refused and quantile(result.latencies, 0.99) * 1000 <= WELL_MS:
                 return float(second)
         return float("inf")
 
-    async def _open(self, rate: float, seconds: float, crowd: int = 0) -> Result:
+    async def open(self, rate: float, seconds: float, crowd: int = 0) -> Result:
         plan = Plan(
             self._port,
             self._clients * max(1, crowd),
@@ -89,7 +104,19 @@ class _Round:
         return result
 
 
-def _figures(rounds: list[dict[str, float]]) -> list[Figure]:
+def _generator(result: Result) -> float:
+    """Processors that the load generator took from the server."""
+    return result.cpu_us * result.sent / 1e6 / result.seconds
+
+
+def _limit(found: dict[str, float], times: int, refusal_seconds: float) -> float:
+    """The goodput of a server that refuses at the least cost and does the rest of its work as it does at capacity."""
+    processors = os.cpu_count() or 1
+    left = processors - found[f"generator_{times}"] - found[f"refusals_{times}"] * refusal_seconds
+    return left / (processors - found["generator"])
+
+
+def _figures(rounds: list[dict[str, float]], refusal_seconds: float) -> list[Figure]:
     def middle(
         name: str, values: list[float], unit: str, sense: Sense | None = None, target: float | None = None
     ) -> Figure:
@@ -118,6 +145,9 @@ def _figures(rounds: list[dict[str, float]]) -> list[Figure]:
             middle(f"overload_goodput_{times}x", [found[f"goodput_{times}"] for found in rounds], "of capacity"),
             middle(f"overload_429_p99_ms_{times}x", [found[f"refusal_p99_{times}"] for found in rounds], "ms"),
             middle(f"overload_taken_p99_ms_{times}x", [found[f"taken_p99_{times}"] for found in rounds], "ms"),
+            middle(
+                f"limit_goodput_{times}x", [_limit(found, times, refusal_seconds) for found in rounds], "of capacity"
+            ),
             middle(f"overload_away_{times}x", [found[f"away_{times}"] for found in rounds], "of arrivals"),
         ]
     return figures

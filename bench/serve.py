@@ -23,6 +23,7 @@ APPS = {
     "plain": "bench.plain:create_app",
     "orm": "bench.orm:create_app",
     "empty": "bench.empty:create_app",
+    "refusing": "bench.empty:create_refusing",
 }
 START_SECONDS = 60.0
 STOP_SECONDS = 20.0
