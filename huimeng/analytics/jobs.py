@@ -9,6 +9,7 @@ import logging
 import psycopg
 
 from huimeng.analytics import service
+from huimeng.analytics.service import points
 from huimeng.infra import metrics
 from huimeng.infra.database import Database
 from huimeng.infra.rounds import FIGURES, counted_round
@@ -53,6 +54,7 @@ async def _round(db: Database, stop: asyncio.Event, troubled: set[int]) -> None:
         try:
             with job(FIGURES, merchant_id):
                 await service.project(db, merchant_id, stop=stop)
+                await points.project(db, merchant_id, stop=stop)
         except (Unavailable, psycopg.OperationalError, psycopg.InterfaceError):
             raise
         except Exception:

@@ -1,8 +1,8 @@
-"""Tables of the figures: everything here can be made again from the orders."""
+"""Tables of the figures: everything here can be made again from the orders and the transfers."""
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, Column, Date, DateTime, Index, Integer, PrimaryKeyConstraint
+from sqlalchemy import BigInteger, Column, Date, DateTime, Index, Integer, PrimaryKeyConstraint, SmallInteger
 
 from huimeng.infra.schema import tenant_table
 
@@ -46,5 +46,38 @@ member_first = tenant_table(
     Column("first_day", Date, nullable=False, comment="of the first order that is kept, at any store"),
     Column("orders", Integer, nullable=False),
     PrimaryKeyConstraint("cell_id", "member_id"),
+    hot=True,
+)
+
+# Points: kept up from the transfers of the ledger, which have a sequence of their own.
+points_cursor = tenant_table(
+    "points_cursor",
+    Column("cell_id", BigInteger, primary_key=True, autoincrement=False),
+    Column("seq", BigInteger, nullable=False, comment="last transfer that the figures of points hold"),
+    hot=True,
+)
+
+points_day = tenant_table(
+    "points_day",
+    Column("cell_id", BigInteger, nullable=False),
+    Column("day", Date, nullable=False, comment="business day on which it happened"),
+    Column("expires", Date, nullable=False, comment="first day of the month of expiry; 9999-12-01: never, or a debt"),
+    Column("kind", SmallInteger, nullable=False, comment="kind of the transfers"),
+    Column("added", BigInteger, nullable=False, comment="to members' points (kinds 5 and 7: to their debts)"),
+    Column("removed", BigInteger, nullable=False),
+    PrimaryKeyConstraint("cell_id", "day", "expires", "kind"),
+    hot=True,
+)
+
+# Only what belongs to a store: what its orders earned, and what refunds of them took back or could not.
+points_store_day = tenant_table(
+    "points_store_day",
+    Column("cell_id", BigInteger, nullable=False),
+    Column("store_id", BigInteger, nullable=False),
+    Column("day", Date, nullable=False),
+    Column("kind", SmallInteger, nullable=False),
+    Column("added", BigInteger, nullable=False),
+    Column("removed", BigInteger, nullable=False),
+    PrimaryKeyConstraint("cell_id", "store_id", "day", "kind"),
     hot=True,
 )

@@ -18,7 +18,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from huimeng import __version__
-from huimeng.analytics.service import rebuild
+from huimeng.analytics.service import points, rebuild
 from huimeng.checkout.service import verify_earnings
 from huimeng.entry import cli_import, cli_setup, cli_status
 from huimeng.entry.context import Context, open_context
@@ -166,7 +166,8 @@ def rebuild_command(merchant: MerchantCode = "") -> None:
 
     async def anew(context: Context) -> None:
         for merchant_id, code in await _merchants(context, merchant):
-            console.print(f"{code}: {await rebuild(context.db, merchant_id):,}")
+            rows = await rebuild(context.db, merchant_id)
+            console.print(f"{code}: {rows:,} + {await points.rebuild(context.db, merchant_id):,}")
 
     _run(anew)
 

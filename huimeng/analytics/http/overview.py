@@ -1,4 +1,4 @@
-"""Routes of the figures."""
+"""Routes of the figures of a period and of its trend."""
 
 from __future__ import annotations
 

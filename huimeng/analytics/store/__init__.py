@@ -152,10 +152,11 @@ async def replace_from_orders(conn: Connection, cell_id: int) -> int:
 
 
 async def behind(conn: Connection, cell_ids: Sequence[int]) -> list[int]:
-    """Those of these cells whose outbox is ahead of the figures."""
+    """Those of these cells whose outbox or transfers are ahead of the figures."""
     cursor = await conn.execute(
         "select h.cell_id from cell_head h left join figure_cursor f on f.cell_id = h.cell_id "
-        "where h.cell_id = any(%s) and h.outbox_seq > coalesce(f.seq, 0) order by h.cell_id",
+        "left join points_cursor p on p.cell_id = h.cell_id where h.cell_id = any(%s) "
+        "and (h.outbox_seq > coalesce(f.seq, 0) or h.transfer_seq > coalesce(p.seq, 0)) order by h.cell_id",
         (list(cell_ids),),
     )
     return [row[0] for row in await cursor.fetchall()]
