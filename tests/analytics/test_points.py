@@ -96,8 +96,8 @@ async def act(row: dict[str, str], desk: Desk, members: dict[str, int], orders: 
         await desk.expire()
 
 
-async def told(world: World, *days: date, **cut: Any) -> PointsFigures:
-    return await points_figures(world.desk.db, world.desk.shop.merchant_id, *(days or SPRING), **cut)
+async def told(world: World, days: tuple[date, date] = SPRING, **cut: Any) -> PointsFigures:
+    return await points_figures(world.desk.db, world.desk.shop.merchant_id, *days, **cut)
 
 
 async def test_the_story_is_told_by_month(world: World) -> None:
@@ -150,7 +150,7 @@ async def test_of_a_category_nothing_is_said(world: World) -> None:
 async def test_outstanding_by_month_of_expiry(world: World) -> None:
     for row in EXPIRY:
         at = date.fromisoformat(row["at"])
-        found = (await told(world, date(2026, 1, 1), at)).outstanding
+        found = (await told(world, (date(2026, 1, 1), at))).outstanding
         assert found is not None
         amounts = {row.month or "never": row.points for row in found.by_expiry}
         assert amounts == {name: int(value) for name, value in row.items() if name != "at" and value}
