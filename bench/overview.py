@@ -11,6 +11,7 @@ from datetime import date, timedelta
 
 from bench.measure import Figure, NotRight, Options, quantile
 from bench.serve import server
+from huimeng.analytics.service import Asked as Cut
 from huimeng.analytics.service import overview, project
 from huimeng.entry.context import Context
 from huimeng.kernel.ids import cell_of
@@ -31,7 +32,7 @@ async def measured(context: Context, merchant_id: int, options: Options) -> list
     by_service = []
     for first, last, store in asked:
         begun = time.perf_counter()
-        found = await overview(context.db, merchant_id, first, last, store)
+        found = await overview(context.db, merchant_id, Cut(first=first, last=last, store=store))
         by_service.append(time.perf_counter() - begun)
         if found.lag_events:
             raise NotRight(f"the figures lack {found.lag_events} events")

@@ -57,6 +57,20 @@ Key = Annotated[
 ]
 OrderId = Annotated[str, PathParameter(description="订单编号 / order id")]
 StoreCode = Annotated[str | None, QueryParameter(max_length=64, description="门店代码 / store code")]
+RegionCode = Annotated[
+    str | None,
+    QueryParameter(
+        name="region", max_length=64, description="区域代码,空为不属任何区域 / region code, empty: stores in none"
+    ),
+]
+CategoryName = Annotated[
+    str | None,
+    QueryParameter(
+        name="category",
+        max_length=100,
+        description="有此品类的订单,空为无品类 / orders with some of it, empty: without one",
+    ),
+]
 FirstDay = Annotated[date | None, QueryParameter(name="from", description="首个营业日 / first business day")]
 LastDay = Annotated[date | None, QueryParameter(name="to", description="末个营业日 / last business day")]
 OrderStatus = Annotated[StatusName | None, QueryParameter(description="状态 / status")]
@@ -233,13 +247,15 @@ async def read_order(request: Req, order_id: OrderId) -> Response[OrderView]:
     tags=["orders"],
     summary="订单列表 / Orders, newest first",
     description="给出的条件须同时满足;from、to 为营业日,含首尾。All that is given must hold; from and to are business "
-    "days, both included. Scope: orders:read. Errors: unknown_store, invalid_input.",
+    "days, both included. Scope: orders:read. Errors: unknown_store, region_not_found, invalid_input.",
 )
 async def read_orders(
     request: Req,
     *,
     member_id: MemberId = None,
     store: StoreCode = None,
+    region: RegionCode = None,
+    category: CategoryName = None,
     first: FirstDay = None,
     last: LastDay = None,
     status: OrderStatus = None,
@@ -250,6 +266,8 @@ async def read_orders(
     query = OrderQuery(
         member_id=None if member_id is None else parse_id(member_id, "member_id"),
         store=store,
+        region=region,
+        category=category,
         first_day=first,
         last_day=last,
         status=status,

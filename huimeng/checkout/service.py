@@ -41,6 +41,7 @@ from huimeng.kernel.times import business_day, utc_now
 from huimeng.ledger.rules import UNIT_NAMES
 from huimeng.member.store import MemberStatusShelf
 from huimeng.merchant.service import load_stores
+from huimeng.merchant.service.profile import get_region
 from huimeng.merchant.values import Store, StoreBook
 from huimeng.order import store as orders
 from huimeng.order.rules import (
@@ -322,10 +323,15 @@ async def get_order(conn: Connection, merchant_id: int, order_id: int) -> OrderV
 
 
 class OrderQuery(msgspec.Struct, frozen=True, kw_only=True):
-    """All that are given must hold; store is a code, days are business days, both included."""
+    """All that are given must hold; store and region are codes, days are business days, both included.
+
+    region '' is the stores in none, category '' a line without one.
+    """
 
     member_id: int | None = None
     store: str | None = None
+    region: str | None = None
+    category: str | None = None
     first_day: date | None = None
     last_day: date | None = None
     status: StatusName | None = None
@@ -343,12 +349,7 @@ async def list_orders(
     """Newest first, of these stores only (None: of all); UnknownStore, InvalidInput."""
     if query.first_day is not None and query.last_day is not None and query.first_day > query.last_day:
         raise InvalidInput("to", "before from", "早于 from")
-    wanted = None if stores is None else sorted(stores)
-    if query.store is not None:
-        found = (await load_stores(conn, merchant_id)).by_code.get(query.store)
-        if found is None:
-            raise UnknownStore(store=query.store[:64])
-        wanted = [found.store_id] if wanted is None or found.store_id in wanted else []
+    wanted = await _wanted_stores(conn, merchant_id, query, stores)
     status = None if query.status is None else next(k for k, name in STATUS_NAMES.items() if name == query.status)
     rows = await orders.list_orders(
         conn,
@@ -358,11 +359,31 @@ async def list_orders(
         first_day=query.first_day,
         last_day=query.last_day,
         status=status,
+        category=query.category,
         before_id=before_id,
         limit=limit + 1,
     )
     page = rows[:limit]
     return OrderPage([_summary(order) for order in page], str(page[-1].order_id) if len(rows) > limit else None)
+
+
+async def _wanted_stores(
+    conn: Connection, merchant_id: int, query: OrderQuery, stores: Collection[int] | None
+) -> list[int] | None:
+    """Those that the query and the caller's stores leave; None: all. UnknownStore, RegionNotFound."""
+    if stores is None and query.store is None and query.region is None:
+        return None
+    book = await load_stores(conn, merchant_id)
+    found = [store for store in book.by_id.values() if stores is None or store.store_id in stores]
+    if query.store is not None:
+        if query.store not in book.by_code:
+            raise UnknownStore(store=query.store[:64])
+        found = [store for store in found if store.code == query.store]
+    if query.region is not None:
+        if query.region:
+            await get_region(conn, merchant_id, query.region)
+        found = [store for store in found if (store.region or "") == query.region]
+    return sorted(store.store_id for store in found)
 
 
 def _summary(order: Order) -> OrderSummary:

@@ -184,6 +184,14 @@ async def get_member(conn: Connection, cell_id: int, keys: MerchantKeys, member_
     return sealing.masked(keys, rows[0])
 
 
+async def masked_names(
+    conn: Connection, cell_id: int, keys: MerchantKeys, member_ids: Sequence[int]
+) -> dict[int, str | None]:
+    """As lists show them (张*); members that don't exist are left out."""
+    rows = await store.members_by_id(conn, cell_id, member_ids)
+    return {row.member_id: sealing.masked(keys, row).name for row in rows}
+
+
 async def list_identities(conn: Connection, cell_id: int, keys: MerchantKeys, member_id: int) -> list[HeldView]:
     """MemberNotFound, MemberErased."""
     return sealing.held_identities(keys, await _row(conn, cell_id, member_id))

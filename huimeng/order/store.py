@@ -290,10 +290,11 @@ async def list_orders(
     first_day: date | None = None,
     last_day: date | None = None,
     status: int | None = None,
+    category: str | None = None,
     before_id: int | None = None,
     limit: int,
 ) -> list[Order]:
-    """Newest first, without lines and tenders; what is None does not matter."""
+    """Newest first, without lines and tenders; what is None does not matter. category: some line has it."""
     conditions: dict[str, Any] = {
         "t.cell_id = %s": cell_id,
         "t.order_id < %s": before_id or 2**62,
@@ -302,6 +303,8 @@ async def list_orders(
         "t.business_day >= %s": first_day,
         "t.business_day <= %s": last_day,
         "t.status = %s": status,
+        "exists (select from order_line l where l.cell_id = t.cell_id and l.order_id = t.order_id "
+        "and l.category = %s)": category,
     }
     asked = {condition: value for condition, value in conditions.items() if value is not None}
     cursor = await conn.execute(

@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from huimeng.analytics import service
+from huimeng.analytics.service import Asked, asking
 from huimeng.analytics.values import Figures
 from huimeng.checkout.commands import ImportOrder, RefundOrder
 from huimeng.checkout.rules import WantedLine
@@ -26,7 +27,8 @@ from huimeng.order.rules import LineInput, OrderInput
 from tests.conftest import Shop
 
 SHANGHAI = ZoneInfo("Asia/Shanghai")
-MARCH = (date(2026, 3, 1), date(2026, 3, 31))
+MARCH = Asked(first=date(2026, 3, 1), last=date(2026, 3, 31))
+BAR = Asked(first=date(2026, 3, 1), last=date(2026, 3, 31), store="s2")
 IN_TIME = [
     (1, "2026-02-20 12:00", "s1", "A", "100.00"),
     (2, "2026-03-02 10:00", "s1", "A", "120.50"),
@@ -62,7 +64,7 @@ async def example(db: Database, vault: Vault, teller: Teller, shop: Shop) -> Asy
         members[name] = int(joined.value.member_id)
     taken = {row[0]: await take(teller, shop.cell_id, stores, members, row) for row in IN_TIME}
     await service.project(db, shop.merchant_id)
-    first = (await service.overview(db, shop.merchant_id, *MARCH)).figures
+    first = (await service.overview(db, shop.merchant_id, MARCH)).figures
 
     await teller.submit(RefundOrder(shop.cell_id, taken[7], None, key="refund:7"))
     part = WantedLine(1, amount_fen=5000)
@@ -108,15 +110,15 @@ def told(figures: Figures) -> tuple[int, int, int | None, int, int, int]:
 
 async def test_the_table_of_march(example: Example) -> None:
     assert told(example.first) == (8, 101950, 12744, 4, 3, 1)
-    final = await service.overview(example.db, example.merchant_id, *MARCH)
+    final = await service.overview(example.db, example.merchant_id, MARCH)
     assert told(final.figures) == (6, 85850, 14308, 3, 1, 2)
-    bar = await service.overview(example.db, example.merchant_id, *MARCH, "s2")
+    bar = await service.overview(example.db, example.merchant_id, BAR)
     assert told(bar.figures) == (3, 43800, 14600, 2, 1, 1)
     assert (final.lag_events, final.period.chosen, final.store, bar.store) == (0, "asked", None, "s2")
 
 
 async def test_the_table_of_weeks(example: Example) -> None:
-    found = await service.trend(example.db, example.merchant_id, *MARCH, "week")
+    found = await service.trend(example.db, example.merchant_id, MARCH, "week")
     assert [
         (b.label, b.first.day, b.last.day, b.figures.orders, b.figures.net_fen, b.figures.active_members)
         for b in found.buckets
@@ -132,9 +134,13 @@ async def test_the_table_of_weeks(example: Example) -> None:
 
 
 async def test_the_quarter_and_february(example: Example) -> None:
-    quarter = await service.trend(example.db, example.merchant_id, date(2026, 1, 1), date(2026, 3, 31), "quarter")
+    quarter = await service.trend(
+        example.db, example.merchant_id, Asked(first=date(2026, 1, 1), last=date(2026, 3, 31)), "quarter"
+    )
     assert [told(bucket.figures) for bucket in quarter.buckets] == [(8, 104650, 13081, 3, 3, 0)]
-    months = await service.trend(example.db, example.merchant_id, date(2026, 2, 1), date(2026, 3, 31), "month")
+    months = await service.trend(
+        example.db, example.merchant_id, Asked(first=date(2026, 2, 1), last=date(2026, 3, 31)), "month"
+    )
     assert [told(bucket.figures) for bucket in months.buckets] == [
         (2, 18800, 9400, 2, 2, 0),
         (6, 85850, 14308, 3, 1, 2),
@@ -144,17 +150,21 @@ async def test_the_quarter_and_february(example: Example) -> None:
 async def test_without_days_the_last_that_hold_orders_are_shown(
     example: Example, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(service, "utc_now", lambda: datetime(2026, 4, 10, tzinfo=UTC))
-    found = await service.overview(example.db, example.merchant_id)
+    monkeypatch.setattr(asking, "utc_now", lambda: datetime(2026, 4, 10, tzinfo=UTC))
+    found = await service.overview(example.db, example.merchant_id, Asked())
     assert (found.period.chosen, found.figures.orders) == ("last_30_days", 2)
-    monkeypatch.setattr(service, "utc_now", lambda: datetime(2026, 6, 1, tzinfo=UTC))
-    found = await service.overview(example.db, example.merchant_id)
+    monkeypatch.setattr(asking, "utc_now", lambda: datetime(2026, 6, 1, tzinfo=UTC))
+    found = await service.overview(example.db, example.merchant_id, Asked())
     assert (found.period.chosen, found.figures.orders) == ("last_with_data", 7)
     assert (found.period.first, found.period.last) == (date(2026, 2, 27), date(2026, 3, 28))
 
 
 async def test_figures_made_anew_are_the_same(example: Example) -> None:
-    before = await service.trend(example.db, example.merchant_id, date(2026, 1, 1), date(2026, 4, 30), "day")
+    before = await service.trend(
+        example.db, example.merchant_id, Asked(first=date(2026, 1, 1), last=date(2026, 4, 30)), "day"
+    )
     await service.rebuild(example.db, example.merchant_id)
-    after = await service.trend(example.db, example.merchant_id, date(2026, 1, 1), date(2026, 4, 30), "day")
+    after = await service.trend(
+        example.db, example.merchant_id, Asked(first=date(2026, 1, 1), last=date(2026, 4, 30)), "day"
+    )
     assert after.buckets == before.buckets

@@ -11,8 +11,12 @@ from typing import Any
 import msgspec
 import pytest
 
-from huimeng.analytics import jobs, service, store
+from huimeng.analytics import jobs, service
 from huimeng.analytics.rules import Period
+from huimeng.analytics.service import Asked
+from huimeng.analytics.store import projection
+from huimeng.analytics.store.rows import Cut
+from huimeng.analytics.store.sums import Sums, sums
 from huimeng.infra.database import Connection, Database
 from huimeng.infra.heads import lock_head
 from huimeng.kernel.errors import Unavailable
@@ -122,14 +126,14 @@ async def test_any_trade_in_any_steps(db: Database, shop: Shop, seed: int) -> No
         period = Period(first, first + timedelta(days=rng.randrange(100)))
         for store_id in (None, 1, 3):
             async with db.reader(shop.merchant_id) as conn:
-                found = await store.sums(conn, shop.cell_id, period, store_id)
-                quarters = await store.sums(conn, shop.cell_id, period, store_id, "quarter")
-                days = await store.sums(conn, shop.cell_id, period, store_id, "day")
+                cut = Cut(None if store_id is None else (store_id,))
+                found = (await sums(conn, shop.cell_id, period, cut)).get(period.first, Sums())
+                quarters = await sums(conn, shop.cell_id, period, cut, "quarter")
+                days = await sums(conn, shop.cell_id, period, cut, "day")
             wanted = expected(bills, period, store_id)
-            told = [(row.orders, row.net_fen, row.active, row.new) for row in found] or [(0, 0, 0, 0)]
-            assert told == [wanted]
-            for cut in (quarters, days):
-                assert (sum(row.orders for row in cut), sum(row.net_fen for row in cut)) == wanted[:2]
+            assert (found.orders, found.net_fen, found.active, found.new) == wanted
+            for parts in (quarters.values(), days.values()):
+                assert (sum(row.orders for row in parts), sum(row.net_fen for row in parts)) == wanted[:2]
     await check_rows(db, shop, bills)
 
 
@@ -165,12 +169,12 @@ async def test_two_at_once_count_once(db: Database, shop: Shop, monkeypatch: pyt
 
     await both_take_part(1)
     await both_take_part(1)
-    monkeypatch.setattr(store, "lock_cursor", unlocked)
+    monkeypatch.setattr(projection, "lock_cursor", unlocked)
     await both_take_part(2)
 
 
 async def total(db: Database, shop: Shop) -> int:
-    return (await service.overview(db, shop.merchant_id, DAY, DAY)).figures.orders
+    return (await service.overview(db, shop.merchant_id, Asked(first=DAY, last=DAY))).figures.orders
 
 
 async def until_counted(db: Database, shop: Shop) -> None:
@@ -185,11 +189,11 @@ async def test_a_step_that_dies_leaves_nothing(db: Database, shop: Shop, monkeyp
         raise RuntimeError("power cut")
 
     with monkeypatch.context() as patch:
-        patch.setattr(store, "move_cursor", dies)
+        patch.setattr(projection, "move_cursor", dies)
         with pytest.raises(RuntimeError):
             await service.project(db, shop.merchant_id)
     assert await total(db, shop) == 0
-    assert (await service.overview(db, shop.merchant_id, DAY, DAY)).lag_events == 1
+    assert (await service.overview(db, shop.merchant_id, Asked(first=DAY, last=DAY))).lag_events == 1
     assert await service.project(db, shop.merchant_id) == 1
     assert await total(db, shop) == 1
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
+from collections.abc import Collection
 from datetime import date, timedelta
 
 import msgspec
@@ -12,9 +13,8 @@ from huimeng.analytics import rules
 from huimeng.analytics.rules import Period
 from huimeng.analytics.rules import points as points_rules
 from huimeng.analytics.rules.points import Cut
-from huimeng.analytics.service import _as_of, _period, _scope
+from huimeng.analytics.service.asking import Asked, scoped
 from huimeng.analytics.store import points as store
-from huimeng.analytics.store import standing as events_standing
 from huimeng.analytics.store.points import NEVER, Ended, Moved, Standing
 from huimeng.analytics.values.points import (
     Breakage,
@@ -26,9 +26,7 @@ from huimeng.analytics.values.points import (
 )
 from huimeng.infra.database import Connection, Database
 from huimeng.kernel.ids import cell_of
-from huimeng.merchant.errors import RegionNotFound
-from huimeng.merchant.rules import place_code
-from huimeng.merchant.service import get_merchant, list_regions, load_stores
+from huimeng.merchant.service import get_merchant
 
 STEP = 50_000
 
@@ -78,30 +76,22 @@ async def points_figures(
     store_code: str | None = None,
     region: str | None = None,
     category: str | None = None,
+    only: Collection[int] | None = None,
 ) -> PointsFigures:
     """InvalidInput, StoreNotFound, RegionNotFound; without days see PeriodOut."""
-    cell_id = cell_of(merchant_id)
-    async with db.reader(merchant_id) as conn:
-        scope = await _scope(conn, merchant_id, store_code)
-        stores = await _stores(conn, merchant_id, scope.store_id, region)
+    asked = Asked(first=first, last=last, store=store_code, region=region, category=category, only=only)
+    async with scoped(db, merchant_id, asked) as scope:
+        conn, cell_id, period = scope.conn, scope.cell_id, scope.period
+        stores = scope.cut.stores
         cut: Cut = "category" if category is not None else "none" if stores is None else "store"
-        chosen, _ = await _period(conn, cell_id, scope, first, last)
-        period = Period(chosen.first, chosen.last)
-        moved = await store.moved(conn, cell_id, period, stores)
+        moved = await store.moved(conn, cell_id, period, None if stores is None else list(stores))
         held = _Held(None, None, [])
         if cut == "none":
             before = await store.standing(conn, cell_id, period.first - timedelta(days=1))
             held = _Held(before, await store.standing(conn, cell_id, period.last), await _ended(conn, cell_id, period))
-        lacking = await store.lacking(conn, cell_id)
-        fresh = await events_standing(conn, cell_id)
+        told = await scope.told(await store.lacking(conn, cell_id))
     return PointsFigures(
-        currency=scope.merchant.currency,
-        store=store_code,
-        region=region,
-        category=category,
-        lag_events=lacking,
-        as_of=_as_of(msgspec.structs.replace(fresh, lag_events=lacking)),
-        period=chosen,
+        **told,
         flow=_flow_out(points_rules.flow(_by_kind(moved), cut)),
         opening=None if held.before is None else sum(held.before.points.values()),
         outstanding=_outstanding(held.after, period.last),
@@ -117,17 +107,6 @@ class _Held(msgspec.Struct, frozen=True):
     before: Standing | None
     after: Standing | None
     ended: list[Ended]
-
-
-async def _stores(conn: Connection, merchant_id: int, store_id: int | None, region: str | None) -> list[int] | None:
-    """Ids of the stores asked for; None is all of them."""
-    if region is None:
-        return None if store_id is None else [store_id]
-    code = place_code("region", region)
-    if not any(known.code == code for known in await list_regions(conn, merchant_id, limit=10_000)):
-        raise RegionNotFound(region[:64])
-    found = [each.store_id for each in (await load_stores(conn, merchant_id)).by_id.values() if each.region == code]
-    return found if store_id is None else [each for each in found if each == store_id]
 
 
 async def _ended(conn: Connection, cell_id: int, period: Period) -> list[Ended]:

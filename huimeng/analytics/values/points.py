@@ -7,7 +7,7 @@ from typing import Annotated
 
 import msgspec
 
-from huimeng.analytics.values import PeriodOut, _Freshness
+from huimeng.analytics.values import _Answer
 
 
 class PointsFlow(msgspec.Struct, frozen=True, kw_only=True):
@@ -66,13 +66,10 @@ class Outstanding(msgspec.Struct, frozen=True, kw_only=True):
     by_expiry: list[ExpiryMonth]
 
 
-class PointsFigures(_Freshness, frozen=True, kw_only=True):
+class PointsFigures(_Answer, frozen=True, kw_only=True):
     """not_cut names what is null because it can't be said of a store, a region or a category: a member's points are
     valid, used and lost at all stores, whatever was bought. lag_events counts transfers."""
 
-    region: str | None
-    category: str | None
-    period: PeriodOut
     flow: PointsFlow
     opening: Annotated[int | None, msgspec.Meta(description="outstanding before the first day")]
     outstanding: Outstanding | None

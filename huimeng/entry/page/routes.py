@@ -127,12 +127,13 @@ async def home(request: Req) -> Answer:
         db, merchant_id = database(request), merchant.merchant_id
         years = await analytics.orders_by_year(db, merchant_id)
         if not years:
-            lag = (await analytics.overview(db, merchant_id)).lag_events
+            lag = (await analytics.overview(db, merchant_id, analytics.Asked())).lag_events
             return page(empty_page(frame, lag))
         shown = _year(request.query_params.get("year"), years, merchant.code == DEMO)
         year = year_of(date(shown, 1, 1))
-        overview = await analytics.overview(db, merchant_id, year.first, year.last)
-        trend = await analytics.trend(db, merchant_id, year.first, year.last, "month")
+        days = analytics.Asked(first=year.first, last=year.last)
+        overview = await analytics.overview(db, merchant_id, days)
+        trend = await analytics.trend(db, merchant_id, days, "month")
         return page(year_page(frame, shown, list(years), overview, trend))
 
     return await served(request, show)
