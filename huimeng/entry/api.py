@@ -16,8 +16,7 @@ from prometheus_client import CONTENT_TYPE_LATEST
 
 import huimeng.analytics.http
 import huimeng.checkout.http
-import huimeng.entry.docs_page
-import huimeng.entry.page
+import huimeng.entry.docs
 import huimeng.infra.audit.http
 import huimeng.member.http
 import huimeng.merchant.http
@@ -26,6 +25,7 @@ import huimeng.porting.http
 from huimeng import __version__
 from huimeng.checkout.service import Till
 from huimeng.entry import openapi
+from huimeng.entry.console import Pages, load_bundle
 from huimeng.entry.context import Context, open_context
 from huimeng.entry.front import ANSWER_HEADERS, Front
 from huimeng.infra.admission import Admission
@@ -63,10 +63,12 @@ async def metrics(request: Req) -> Response[bytes]:
 
 
 class Gate:
-    """A full queue and a wrong key are answered before the framework is entered."""
+    """A full queue and a wrong key are answered before the framework is entered; the console goes its own way."""
 
-    def __init__(self, app: ASGIApp, state: Any) -> None:
+    def __init__(self, app: ASGIApp, others: ASGIApp, state: Any) -> None:
+        """others: what is no API; it hands on to app what isn't the console's either."""
         self._app = app
+        self._others = others
         self._state = state
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -74,7 +76,7 @@ class Gate:
             await _refuse(NoSuchRoute(), scope, send)
             return
         if scope["type"] != ScopeType.HTTP or not scope["path"].startswith("/v1/"):
-            await self._app(scope, receive, send)
+            await self._others(scope, receive, send)
             return
         try:
             teller: Teller = self._state.teller
@@ -194,13 +196,12 @@ def create_app(opened: AbstractAsyncContextManager[Context] | None = None) -> An
     )
     openapi.complete(app)
     # A refusal costs no log line: there may be ten thousand a second.
-    return Admission(Front(Watch(Gate(app, app.state)), app.state), ANSWER_HEADERS.items())
+    return Admission(Front(Watch(Gate(app, Pages(app, load_bundle()), app.state)), app.state), ANSWER_HEADERS.items())
 
 
 def _routes() -> list[Any]:
     return [
-        *huimeng.entry.page.routes,
-        *huimeng.entry.docs_page.routes,
+        *huimeng.entry.docs.routes,
         *huimeng.merchant.http.routes,
         *huimeng.member.http.routes,
         *huimeng.points.http.routes,

@@ -211,7 +211,7 @@ def test_every_answer_is_closed_to_browsers(stand: Stand, lasting: World) -> Non
             assert headers["x-content-type-options"] == "nosniff"
             assert "frame-ancestors 'none'" in headers["content-security-policy"]
             # With an ETag the browser may keep it for itself and has to ask each time.
-            assert headers["cache-control"] in ("no-store", "private, no-cache") or path == "/docs"
+            assert headers["cache-control"] in ("no-store", "private, no-cache") or path in ("/docs", "/")
             assert "referrer-policy" in headers
             assert "server" not in headers
 

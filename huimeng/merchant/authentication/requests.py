@@ -69,13 +69,6 @@ class Doorman:
             raise PasswordChangeRequired()
         return person.principal
 
-    async def person(self, headers: Headers) -> Person:
-        """Who a page is shown to; Unauthorized."""
-        carried = self.carried(headers)
-        if carried.cookie is None:
-            raise Unauthorized()
-        return await self.sessions(carried.cookie)
-
     def carried(self, headers: Headers) -> Carried:
         """Of the headers that a browser sends with a session."""
         found: dict[bytes, str] = {}

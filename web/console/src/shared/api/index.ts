@@ -1,0 +1,2 @@
+export { api, ok, okTagged, type Schemas } from './client'
+export { asProblem, isAbort, Problem } from './problem'

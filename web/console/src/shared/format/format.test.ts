@@ -1,0 +1,91 @@
+import { describe, expect, it, test } from 'vitest'
+import { addDays, addMonths, daysBetween, formatRange, formatTime, today } from './day'
+import { formatDiscount, parseDiscount } from './discount'
+import { formatMoney, formatMoneyShort, moneyInField, parseMoney } from './money'
+import { changeBps, formatInteger, formatPercent } from './number'
+
+describe('money that people type', () => {
+  test.each([
+    ['12.5', 1250],
+    ['12.50元', 1250],
+    ['¥1,234.5', 123450],
+    ['¥ 1,234。5', 123450],
+    ['12 块', 1200],
+    ['.5', 50],
+    ['-3', -300],
+    ['0', 0],
+    ['999999999999.99', 99999999999999],
+  ])('%s', (typed, fen) => expect(parseMoney(typed)).toBe(fen))
+
+  test.each(['', 'abc', '12.345', '1,23', '1e3', '--1', '12.5.1', '9999999999999', '￥'])('%s is no amount', (typed) =>
+    expect(parseMoney(typed)).toBeNull(),
+  )
+
+  test.each([0, 1, 99, 100, 1250, 123456789, -305])('%d fen come back as they were', (fen) =>
+    expect(parseMoney(moneyInField(fen))).toBe(fen),
+  )
+})
+
+test('money as it is shown', () => {
+  expect(formatMoney(123450, 'CNY', 'zh-CN')).toBe('¥1,234.50')
+  expect(formatMoney(-305, 'USD', 'en')).toBe('-$3.05')
+  expect(formatMoney(5, 'CNY', 'zh-CN')).toBe('¥0.05')
+  expect(formatMoney(900719925474099, 'CNY', 'zh-CN')).toBe('¥9,007,199,254,740.99')
+  expect(formatMoneyShort(35123400, 'CNY', 'zh-CN')).toBe('¥35.1万')
+  expect(formatMoneyShort(123456700, 'USD', 'en')).toBe('$1.2M')
+})
+
+test('numbers and shares', () => {
+  expect(formatInteger(1234567, 'zh-CN')).toBe('1,234,567')
+  expect(formatPercent(8585, 'zh-CN')).toBe('85.9%')
+  expect(formatPercent(8585, 'en', 2)).toBe('85.85%')
+  expect(changeBps(110, 100)).toBe(1000)
+  expect(changeBps(50, 100)).toBe(-5000)
+  expect([changeBps(1, 0), changeBps(1, null)]).toEqual([null, null])
+})
+
+describe('a discount as it is said', () => {
+  test.each([
+    [8000, '8折', '20% off'],
+    [8550, '8.55折', '14.5% off'],
+    [9500, '9.5折', '5% off'],
+    [500, '0.5折', '95% off'],
+    [10_000, '原价', 'full price'],
+  ])('%d', (bps, zh, en) => expect([formatDiscount(bps, 'zh-CN'), formatDiscount(bps, 'en')]).toEqual([zh, en]))
+
+  test.each([
+    ['8折', 8000],
+    ['8.5', 8500],
+    ['85折', 8500],
+    ['八五折', 8500],
+    ['8', 8000],
+    ['10', 10_000],
+    ['95', 9500],
+  ])('%s', (typed, bps) => expect(parseDiscount(typed)).toBe(bps))
+
+  test.each(['', '0', '折', '-8', '100', '8.555', 'x'])('%s is none', (typed) =>
+    expect(parseDiscount(typed)).toBeNull(),
+  )
+})
+
+describe('days', () => {
+  it('knows the day at a place, and a business day that begins later', () => {
+    const moment = Date.parse('2026-03-05T17:30:00Z')
+    expect(today('Asia/Shanghai', 0, moment)).toBe('2026-03-06')
+    expect(today('Asia/Shanghai', 240, moment)).toBe('2026-03-05')
+    expect(today('America/New_York', 0, moment)).toBe('2026-03-05')
+  })
+
+  it('counts over ends of months and years', () => {
+    expect(addDays('2026-12-31', 1)).toBe('2027-01-01')
+    expect(addDays('2024-03-01', -1)).toBe('2024-02-29')
+    expect(addMonths('2026-01-01', -1)).toBe('2025-12-01')
+    expect(daysBetween('2026-02-01', '2026-02-28')).toBe(28)
+  })
+
+  it('is written as people write it', () => {
+    expect(formatRange('2017-06-01', '2017-06-30', 'zh-CN')).toBe('2017年6月1日 至 6月30日')
+    expect(formatRange('2016-12-01', '2017-01-31', 'en')).toBe('Dec 1, 2016 – Jan 31, 2017')
+    expect(formatTime('2026-03-05T17:30:00Z', 'Asia/Shanghai')).toBe('2026-03-06 01:30')
+  })
+})

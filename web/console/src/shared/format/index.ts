@@ -1,0 +1,46 @@
+/**
+ * What pages write values with. In a page: `const f = useFormat()`, then f.money(1250), f.day('2026-03-05') in the
+ * template; language, currency and time zone come from the session, and a switch of language writes everything anew.
+ */
+import { computed, reactive } from 'vue'
+import * as days from './day'
+import { formatDiscount } from './discount'
+import { formatMoney, formatMoneyShort } from './money'
+import { formatInteger, formatPercent, formatShort } from './number'
+import { useSession } from '@/shared/session'
+import { lang } from '@/shared/words'
+
+/** Where there is no value. */
+export const NONE = '—'
+
+type Maybe<T> = T | null | undefined
+const shown = <T>(value: Maybe<T>, write: (value: T) => string): string =>
+  value === null || value === undefined ? NONE : write(value)
+
+export function useFormat() {
+  const session = useSession()
+  const locale = computed(() => (lang() === 'zh' ? 'zh-CN' : 'en'))
+  const currency = computed(() => session.merchant?.currency ?? 'CNY')
+  const timezone = computed(() => session.merchant?.timezone ?? 'Asia/Shanghai')
+  return reactive({
+    locale,
+    currency,
+    timezone,
+    money: (fen: Maybe<number>) => shown(fen, (value) => formatMoney(value, currency.value, locale.value)),
+    moneyShort: (fen: Maybe<number>) => shown(fen, (value) => formatMoneyShort(value, currency.value, locale.value)),
+    integer: (value: Maybe<number>) => shown(value, (number) => formatInteger(number, locale.value)),
+    short: (value: Maybe<number>) => shown(value, (number) => formatShort(number, locale.value)),
+    percent: (bps: Maybe<number>, digits = 1) => shown(bps, (value) => formatPercent(value, locale.value, digits)),
+    discount: (payBps: Maybe<number>) => shown(payBps, (value) => formatDiscount(value, locale.value)),
+    day: (day: Maybe<days.Day>, short = false) => shown(day, (value) => days.formatDay(value, locale.value, short)),
+    month: (day: Maybe<days.Day>) => shown(day, (value) => days.formatMonth(value, locale.value)),
+    range: (from: days.Day, to: days.Day) => days.formatRange(from, to, locale.value),
+    time: (moment: Maybe<string>) => shown(moment, (value) => days.formatTime(value, timezone.value)),
+    ago: (moment: Maybe<string>) => shown(moment, (value) => days.formatAgo(value, locale.value)),
+    today: () => days.today(timezone.value, session.merchant?.day_cut_minutes ?? 0),
+  })
+}
+export { parseDiscount } from './discount'
+export { moneyInField, parseMoney } from './money'
+export { changeBps } from './number'
+export { addDays, addMonths, daysBetween, monthStart, yearStart, type Day } from './day'

@@ -1,0 +1,60 @@
+/** Money: integers of fen inside, 元 or the merchant's currency for people. No float touches an amount. */
+// After NFKC, which makes full-width digits, commas, points and ¥ plain ones.
+const SPOKEN: Record<string, string> = { '。': '.', '、': ',', '\u00a5': '', $: '', 元: '', 块: '' }
+
+/**
+ * Fen out of what somebody typed: full-width digits, ¥, 元, commas and spaces are fine. null: it is no amount of money.
+ * More than two decimals are no amount either; rounding would hide a typing error.
+ */
+export function parseMoney(typed: string): number | null {
+  const text = [...typed.normalize('NFKC')]
+    .map((char) => SPOKEN[char] ?? char)
+    .join('')
+    .replace(/\s/g, '')
+  const found = /^([+-]?)(\d{1,3}(?:,\d{3})+|\d{1,12})(?:\.(\d{0,2}))?$|^([+-]?)\.(\d{1,2})$/.exec(text)
+  if (!found) return null
+  const sign = (found[1] ?? found[4]) === '-' ? -1 : 1
+  const whole = Number((found[2] ?? '0').replaceAll(',', ''))
+  const cents = Number((found[3] ?? found[5] ?? '').padEnd(2, '0'))
+  const fen = sign * (whole * 100 + cents)
+  return Number.isSafeInteger(fen) ? fen + 0 : null
+}
+
+/** As it stands in a field that is edited: no symbol, no thousands. 1250 is 12.50, 1200 is 12. */
+export function moneyInField(fen: number): string {
+  const sign = fen < 0 ? '-' : ''
+  const whole = Math.trunc(Math.abs(fen) / 100)
+  const cents = Math.abs(fen) % 100
+  return sign + whole + (cents ? '.' + String(cents).padStart(2, '0') : '')
+}
+
+/** ¥1,234.50; -¥3.00. */
+export function formatMoney(fen: number, currency: string, locale: string): string {
+  return formatter(`${locale}|${currency}`, () => money(locale, currency)).format(exact(fen))
+}
+
+/** For a narrow place such as an axis: ¥12万, $1.2M. */
+export function formatMoneyShort(fen: number, currency: string, locale: string): string {
+  return formatter(`short|${locale}|${currency}`, () =>
+    money(locale, currency, { notation: 'compact', minimumFractionDigits: 0, maximumFractionDigits: 1 }),
+  ).format(exact(fen))
+}
+
+// As a decimal text: 1e15 fen would lose its last digits on the way through a division.
+function exact(fen: number): Intl.StringNumericLiteral {
+  const digits = String(Math.abs(fen)).padStart(3, '0')
+  return `${fen < 0 ? '-' : ''}${digits.slice(0, -2)}.${digits.slice(-2)}` as Intl.StringNumericLiteral
+}
+
+function money(locale: string, currency: string, options: Intl.NumberFormatOptions = {}): Intl.NumberFormat {
+  return new Intl.NumberFormat(locale, { style: 'currency', currency, currencyDisplay: 'narrowSymbol', ...options })
+}
+
+const kept = new Map<string, Intl.NumberFormat>()
+
+/** Making one costs far more than using it. */
+export function formatter(key: string, make: () => Intl.NumberFormat): Intl.NumberFormat {
+  let found = kept.get(key)
+  if (!found) kept.set(key, (found = make()))
+  return found
+}

@@ -1,0 +1,79 @@
+/**
+ * The time that figures are cut by, kept in the page's address so that links and the way back hold it.
+ *
+ *   const period = usePeriod()
+ *   api.GET('/v1/analytics/overview', { params: { query: { ...period.query } } })
+ *   <PeriodPicker :period="period" />  <PeriodNote :answered="overview.period" />
+ *
+ * last30, the default, asks for no days: then the API takes the last 30, or the last period with data, and says which.
+ */
+import { computed, reactive } from 'vue'
+import { useRoute, useRouter } from 'vue-router'
+import { addDays, addMonths, monthStart, useFormat, yearStart, type Day } from '@/shared/format'
+
+export const PRESETS = ['today', 'last7', 'last30', 'month', 'last_month', 'year'] as const
+export type Preset = (typeof PRESETS)[number]
+
+export interface Days {
+  from?: Day
+  to?: Day
+}
+
+export interface PeriodChoice {
+  preset: Preset | 'own'
+  query: Days
+  choose: (preset: Preset) => void
+  own: (from: Day, to: Day) => void
+}
+
+const DAY = /^\d{4}-\d\d-\d\d$/
+
+export function daysOf(preset: Preset, today: Day): Days {
+  switch (preset) {
+    case 'today':
+      return { from: today, to: today }
+    case 'last7':
+      return { from: addDays(today, -6), to: today }
+    case 'last30':
+      return {}
+    case 'month':
+      return { from: monthStart(today), to: today }
+    case 'last_month': {
+      const first = addMonths(monthStart(today), -1)
+      return { from: first, to: addDays(monthStart(today), -1) }
+    }
+    case 'year':
+      return { from: yearStart(today), to: today }
+  }
+}
+
+export function usePeriod(): PeriodChoice {
+  const route = useRoute()
+  const router = useRouter()
+  const format = useFormat()
+  const text = (name: string): string => String(route.query[name] ?? '')
+
+  const own = computed(() => {
+    const [from, to] = [text('from'), text('to')]
+    return DAY.test(from) && DAY.test(to) && from <= to ? { from, to } : null
+  })
+  const preset = computed<Preset | 'own'>(() => {
+    if (own.value) return 'own'
+    return PRESETS.find((each) => each === text('period')) ?? 'last30'
+  })
+  const query = computed<Days>(() =>
+    preset.value === 'own' ? (own.value ?? {}) : daysOf(preset.value, format.today()),
+  )
+
+  function go(given: Record<string, string | undefined>): void {
+    const { period: _, from: __, to: ___, ...others } = route.query
+    void router.replace({ query: { ...others, ...given } })
+  }
+
+  return reactive({
+    preset,
+    query,
+    choose: (wanted: Preset) => go(wanted === 'last30' ? {} : { period: wanted }),
+    own: (from: Day, to: Day) => go({ from, to }),
+  })
+}

@@ -1,0 +1,9 @@
+export interface Column<T> {
+  key: string
+  title: string
+  /** Default: the row's member of that name. */
+  text?: (row: T) => string
+  /** Figures stand to the right. */
+  end?: boolean
+  quiet?: boolean
+}
