@@ -20,7 +20,7 @@ from rich.table import Table
 from huimeng import __version__
 from huimeng.analytics.service import points, rebuild
 from huimeng.checkout.service import verify_earnings
-from huimeng.entry import cli_import, cli_setup, cli_status
+from huimeng.entry import cli_import, cli_report, cli_setup, cli_status
 from huimeng.entry.context import Context, open_context
 from huimeng.infra.audit import act_as, at_terminal
 from huimeng.infra.audit.verifying import seal_of
@@ -42,6 +42,7 @@ app = typer.Typer(
 cli_setup.mount(app)
 app.add_typer(cli_import.app, name="import", help="导入会员与订单 / import members and orders")
 app.command("status")(cli_status.status)
+app.command("report")(cli_report.report)
 console = Console()
 T = TypeVar("T")
 

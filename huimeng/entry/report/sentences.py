@@ -1,0 +1,340 @@
+"""One true sentence for each picture, and what follows from it where the figures allow to say so."""
+
+from __future__ import annotations
+
+import math
+from collections import defaultdict
+from datetime import date
+
+import msgspec
+
+from huimeng.analytics.values import Cohort, Figures
+from huimeng.entry.report.gathering import Report
+from huimeng.entry.report.speech import Change, Speech, change, share_change
+
+# Fewer than these say nothing about a shop.
+FEW = 30
+
+
+class Told(msgspec.Struct, frozen=True):
+    """fact is what the figures are; so: what follows; beware: what they can't say."""
+
+    fact: str
+    so: str | None = None
+    beware: str | None = None
+
+
+class Compared(msgspec.Struct, frozen=True):
+    """One headline figure; None: there was nothing to compare with."""
+
+    name: str
+    value: str
+    before: Change | None
+    year_before: Change | None
+    note: str
+
+
+def headline(report: Report, speech: Speech) -> list[Compared]:
+    """Active, returning, coming back and kept value, in this order."""
+    f = report.month.figures
+    returning = speech(
+        f"老会员 {speech.count(f.returning_members)},新会员 {speech.count(f.new_members)}",
+        f"{speech.count(f.returning_members)} returning, {speech.count(f.new_members)} new",
+    )
+    share = speech.percent(f.returning_share_bps)
+    repeat = speech(
+        f"{speech.count(f.repeat_members)} 位在本月买了两次或以上",
+        f"{speech.count(f.repeat_members)} bought twice or more this month",
+    )
+    kept = speech(
+        f"{speech.count(f.orders)} 单,客单价 {speech.money(f.aov_fen)}",
+        f"{speech.count(f.orders)} orders of {speech.money(f.aov_fen)}",
+    )
+    return [
+        _compared(report, speech("活跃会员", "Active members"), speech.count(f.active_members), returning, _active),
+        _compared(
+            report,
+            speech("老会员占比", "Returning share"),
+            share,
+            speech("活跃会员里以前就买过的", "of the active members"),
+            _returning,
+        ),
+        _compared(report, speech("复购率", "Repurchase rate"), speech.percent(f.repeat_share_bps), repeat, _repeat),
+        _compared(report, speech("净销售额", "Net sales"), speech.money(f.net_fen), kept, _net),
+    ]
+
+
+def _active(now: Figures, then: Figures) -> Change | None:
+    return change(now.active_members, then.active_members)
+
+
+def _returning(now: Figures, then: Figures) -> Change | None:
+    return share_change(now.returning_share_bps, then.returning_share_bps)
+
+
+def _repeat(now: Figures, then: Figures) -> Change | None:
+    return share_change(now.repeat_share_bps, then.repeat_share_bps)
+
+
+def _net(now: Figures, then: Figures) -> Change | None:
+    return change(now.net_fen, then.net_fen)
+
+
+def _compared(report: Report, name: str, value: str, note: str, by: object) -> Compared:
+    assert callable(by)
+    now = report.month.figures
+    before, year_before = report.before, report.year_before
+    comparable = report.over
+    return Compared(
+        name,
+        value,
+        by(now, before.figures) if comparable and before else None,
+        by(now, year_before.figures) if comparable and year_before else None,
+        note,
+    )
+
+
+def comparisons(report: Report, speech: Speech) -> str:
+    """What the month is compared with, and what it can't be compared with."""
+    if not report.over:
+        return speech(
+            f"本月还没有结束:数字截至报告时刻,不与整月比较。(数据从 {report.data_from:%Y-%m} 开始)",
+            f"The month is not over: figures up to now are not compared with whole months. "
+            f"(Data begin in {report.data_from:%Y-%m}.)",
+        )
+    before, year = report.months[-2], report.months[0]
+    names = (speech.month(before.first), speech.month(year.first))
+    if report.before and report.year_before:
+        return speech(
+            f"与上月({names[0]})和去年同月({names[1]})比较。", f"Compared with {names[0]} and {names[1]}."
+        ) + _lengths(report, speech)
+    start = speech(f"数据从 {speech.month(report.data_from)}开始", f"data begin in {speech.month(report.data_from)}")
+    if report.before:
+        return speech(
+            f"与上月({names[0]})比较;去年同月({names[1]})没有数据,无从比较({start})。",
+            f"Compared with {names[0]}. There are no data of {names[1]} to compare with ({start}).",
+        ) + _lengths(report, speech)
+    if report.year_before:
+        return speech(
+            f"与去年同月({names[1]})比较;上月({names[0]})没有数据,无从比较。",
+            f"Compared with {names[1]}. There are no data of {names[0]} to compare with.",
+        )
+    return speech(
+        f"上月({names[0]})和去年同月({names[1]})都没有数据,无从比较({start})。",
+        f"There are no data of {names[0]} or {names[1]} to compare with ({start}).",
+    )
+
+
+def _lengths(report: Report, speech: Speech) -> str:
+    """A month is longer than another; nothing when it is not."""
+    now, then = ((each.last - each.first).days + 1 for each in (report.months[-1], report.months[-2]))
+    if now == then:
+        return ""
+    return speech(f"本月 {now} 天,上月 {then} 天。", f" This month has {now} days, the month before {then}.")
+
+
+def members(report: Report, speech: Speech) -> Told:
+    f = report.month.figures
+    if not f.active_members:
+        return Told(speech("本月没有会员来买。", "No member bought this month."))
+    share = f.returning_share_bps or 0
+    fact = speech(
+        f"本月有 {speech.count(f.active_members)} 位会员来买,其中 {speech.count(f.returning_members)} 位"
+        f"({speech.percent(share)})以前就买过,{speech.count(f.new_members)} 位是第一次买。",
+        f"{speech.count(f.active_members)} members bought this month: {speech.count(f.returning_members)} of them "
+        f"({speech.percent(share)}) had bought before, {speech.count(f.new_members)} for the first time.",
+    )
+    so = None
+    if f.active_members >= FEW and share >= 8000:
+        so = speech(
+            "生意靠老会员撑着:留住一位老会员,比多登记一位新会员要紧。",
+            "Returning members carry the shop: keeping one matters more than registering another.",
+        )
+    elif f.active_members >= FEW and share <= 4000:
+        so = speech(
+            "多数是第一次来的会员:让他们来第二次,是眼下最要紧的事。",
+            "Most are here for the first time: what matters now is that they come a second time.",
+        )
+    return Told(fact, so, _first_month(report, speech))
+
+
+def _first_month(report: Report, speech: Speech) -> str | None:
+    """In the first months of the data everybody looks new."""
+    months = (report.first.year - report.data_from.year) * 12 + report.first.month - report.data_from.month
+    if months > 2:
+        return None
+    return speech(
+        f"数据从 {speech.month(report.data_from)}开始,更早来过的会员在这里也算新会员。",
+        f"Data begin in {speech.month(report.data_from)}: who came before that counts as new here.",
+    )
+
+
+def sales(report: Report, speech: Speech) -> Told:
+    f = report.month.figures
+    fact = speech(f"本月净销售额 {speech.money(f.net_fen)}", f"Net sales were {speech.money(f.net_fen)}")
+    before = report.before if report.over else None
+    found = change(f.net_fen, before.figures.net_fen) if before else None
+    if found is not None:
+        fact += speech(f",比上月{speech.more_or_less(found)}", f", {speech.more_or_less(found)} than the month before")
+    fact += speech("。", ".")
+    if f.net_fen > 0 and f.active_members:
+        share = f.returning_net_fen * 10_000 // f.net_fen
+        fact += speech(
+            f"其中老会员买走 {speech.percent(share)}。", f" Returning members made {speech.percent(share)} of them."
+        )
+    return Told(fact, _why(f, before.figures, speech) if before else None)
+
+
+def _why(now: Figures, then: Figures, speech: Speech) -> str | None:
+    """Which of orders and average moved sales more: net = orders x average, exactly, so logarithms add up."""
+    if not (now.orders and then.orders and now.net_fen > 0 and then.net_fen > 0 and now.aov_fen and then.aov_fen):
+        return None
+    orders, aov = change(now.orders, then.orders), change(now.aov_fen, then.aov_fen)
+    if orders is None or aov is None or max(abs(orders.bps), abs(aov.bps)) < 50:
+        return None
+    by_orders = abs(math.log(now.orders / then.orders)) >= abs(math.log(now.aov_fen / then.aov_fen))
+    told = (
+        speech(f"订单{speech.more_or_less(orders)}", f"orders: {speech.more_or_less(orders)}"),
+        speech(f"客单价{_high_or_low(aov, speech)}", f"average: {_high_or_low(aov, speech)}"),
+    )
+    if by_orders:
+        return speech(
+            f"变化主要来自来客:{told[0]},{told[1]}。", f"It is mostly about how many came: {told[0]}, {told[1]}."
+        )
+    return speech(f"变化主要来自客单价:{told[1]},{told[0]}。", f"It is mostly about the bill: {told[1]}, {told[0]}.")
+
+
+def _high_or_low(found: Change, speech: Speech) -> str:
+    amount = speech.percent(abs(found.bps))
+    if amount == "0.0%":
+        return speech("持平", "the same")
+    return speech(f"高 {amount}", f"{amount} higher") if found.bps > 0 else speech(f"低 {amount}", f"{amount} lower")
+
+
+def days(report: Report, speech: Speech) -> Told:
+    """Best and weakest day, and which weekdays are strong on average."""
+    best = max(report.days, key=lambda day: day.figures.net_fen)
+    fact = speech(
+        f"最旺的一天是 {speech.day(best.first)},净销售额 {speech.money(best.figures.net_fen)}。",
+        f"The best day was {speech.day(best.first)}: {speech.money(best.figures.net_fen)}.",
+    )
+    if not report.over or len(report.days) < 28:
+        return Told(fact)
+    sums: dict[int, list[int]] = defaultdict(list)
+    for day in report.days:
+        sums[day.first.weekday()].append(day.figures.net_fen)
+    means = {weekday: sum(found) // len(found) for weekday, found in sums.items()}
+    strong, weak = max(means, key=lambda w: means[w]), min(means, key=lambda w: means[w])
+    if means[weak] <= 0 or means[strong] * 10 < means[weak] * 12:
+        return Told(fact)
+    times = speech.times(means[strong] * 10 // means[weak])
+    so = speech(
+        f"{speech.weekday(strong)}平均每天 {speech.money(means[strong])},是{speech.weekday(weak)}的 {times}:"
+        "排班和备货照这个来。",
+        f"On average a {speech.weekday(strong)} brings {speech.money(means[strong])}, {times} a "
+        f"{speech.weekday(weak)}: plan staff and stock by that.",
+    )
+    return Told(fact, so)
+
+
+def repurchase(report: Report, speech: Speech) -> Told:
+    rows = [row for row in report.repurchase.rows if row.members >= FEW]
+    if not rows:
+        return Told(
+            speech(
+                "近 12 个月首次购买的会员还太少,或买了还不到 30 天,看不出他们回不回来。",
+                "Too few members first bought in these 12 months, or too recently, to tell who comes back.",
+            )
+        )
+    row = rows[0]
+    fact = speech(
+        f"近 12 个月首次购买、且已满 {row.within_days} 天的 {speech.count(row.members)} 位会员里,"
+        f"{speech.percent(row.later_day_share_bps)} 在 {row.within_days} 天内改日又来买过。",
+        f"Of {speech.count(row.members)} members who first bought in these 12 months, "
+        f"{row.within_days} days ago or more, "
+        f"{speech.percent(row.later_day_share_bps)} bought again on a later day within {row.within_days} days.",
+    )
+    last = rows[-1]
+    so = None
+    if len(rows) > 1 and last.later_day_share_bps and row.later_day_share_bps is not None:
+        early = row.later_day_share_bps * 10_000 // last.later_day_share_bps
+        if 6000 <= early <= 10_000:
+            so = speech(
+                f"{last.within_days} 天内回来的人,大约 {speech.percent(early, 0)} 在头 {row.within_days} 天就回来了:"
+                f"请人回来要趁早。",
+                f"About {speech.percent(early, 0)} of those back within {last.within_days} days were back in the first "
+                f"{row.within_days}: invite early.",
+            )
+    return Told(fact, so, _first_months(report, speech))
+
+
+def _first_months(report: Report, speech: Speech) -> str | None:
+    """The first cohort holds everybody who was a customer already."""
+    if (report.first.year - report.data_from.year) * 12 + report.first.month - report.data_from.month > 11:
+        return None
+    return speech(
+        f"数据从 {speech.month(report.data_from)}开始:最早几批“首次购买”里,有更早就来的老顾客。",
+        f"Data begin in {speech.month(report.data_from)}: among the earliest first purchases are older customers.",
+    )
+
+
+def cohorts(report: Report, speech: Speech) -> Told:
+    """How many of a month's first buyers came back in the month after: the last ones against those before."""
+    found = [
+        (cohort, next_month) for cohort in shown_cohorts(report) if (next_month := _month_later(cohort)) is not None
+    ]
+    found = [(cohort, came) for cohort, came in found if cohort.members >= FEW]
+    if not found:
+        return Told(
+            speech(
+                "每批首购会员都还太少,或还不满一个月,看不出去留。",
+                "Each month's first buyers are too few or too recent to tell who stays.",
+            ),
+            None,
+            _first_months(report, speech),
+        )
+    cohort, came = found[-1]
+    fact = speech(
+        f"{cohort.month} 首次购买的 {speech.count(cohort.members)} 位会员,次月有 {speech.percent(came)} 又来买。",
+        f"Of the {speech.count(cohort.members)} members who first bought in {cohort.month}, {speech.percent(came)} "
+        "bought in the month after.",
+    )
+    so = None
+    if len(found) >= 4:
+        earlier = [share for _, share in found[1:-1]]
+        usual = sum(earlier) // len(earlier)
+        difference = share_change(came, usual)
+        if difference is not None and abs(difference.bps) > _by_chance(usual, cohort.members):
+            word = speech(
+                "新会员留得更好了" if difference.bps > 0 else "新会员留得差了,看看近来有什么不同",
+                "newer members stay better" if difference.bps > 0 else "newer members stay less: see what has changed",
+            )
+            so = speech(
+                f"比之前几批的平均({speech.percent(usual)}){speech.more_or_less(difference)}:{word}。",
+                f"That is {speech.more_or_less(difference)} than the months before ({speech.percent(usual)}): {word}.",
+            )
+    return Told(fact, so, _first_months(report, speech))
+
+
+def _by_chance(share_bps: int, members: int) -> int:
+    """How far a share of so few members strays from its mean without any reason, 19 times of 20; in basis points."""
+    p = share_bps / 10_000
+    return math.ceil(2 * math.sqrt(p * (1 - p) / members) * 10_000)
+
+
+def shown_cohorts(report: Report) -> list[Cohort]:
+    """With the cells up to the month of the report only, so that the report stays what it was."""
+    shown = []
+    for cohort in report.cohorts.cohorts:
+        start = date.fromisoformat(f"{cohort.month}-01")
+        later = (report.first.year - start.year) * 12 + report.first.month - start.month
+        if later >= 0:
+            shown.append(msgspec.structs.replace(cohort, cells=cohort.cells[: later + 1]))
+    return shown
+
+
+def _month_later(cohort: Cohort) -> int | None:
+    """Share of the cohort that was active in the month after the first, when that month is over."""
+    if len(cohort.cells) < 2 or not cohort.cells[1].complete:
+        return None
+    return cohort.cells[1].share_bps

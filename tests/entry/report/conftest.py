@@ -1,0 +1,5 @@
+"""A till in a shop of its own."""
+
+from tests.till import clock, desk
+
+__all__ = ["clock", "desk"]
