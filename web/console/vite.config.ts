@@ -2,7 +2,7 @@ import { fileURLToPath } from 'node:url'
 import vue from '@vitejs/plugin-vue'
 import components from 'unplugin-vue-components/vite'
 import { ElementPlusResolver } from 'unplugin-vue-components/resolvers'
-import { defineConfig } from 'vitest/config'
+import { defineConfig } from 'vite'
 import { press } from './tools/press.ts'
 
 const backend = process.env.HUIMENG_URL ?? 'http://127.0.0.1:8000'
@@ -31,5 +31,4 @@ export default defineConfig({
     port: 5173,
     proxy: Object.fromEntries(['/v1', '/docs', '/openapi.json'].map((path) => [path, { target: backend }])),
   },
-  test: { environment: 'happy-dom', setupFiles: ['./src/shared/testing/setup.ts'], css: false, testTimeout: 20_000 },
 })
