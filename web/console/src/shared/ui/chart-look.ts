@@ -45,7 +45,14 @@ export function dressed(given: ChartOption, colours: Colours, still: boolean): C
     animationDuration: 300,
     ...option,
     textStyle: { fontFamily: FONT, color: colours.ink },
-    grid: { left: 4, right: 12, top: 16, bottom: 4, outerBoundsMode: 'same', ...(option.grid as object | undefined) },
+    grid: {
+      left: 4,
+      right: 12,
+      top: option.legend ? 40 : 16,
+      bottom: 4,
+      outerBoundsMode: 'same',
+      ...(option.grid as object | undefined),
+    },
     tooltip: {
       trigger: 'axis',
       confine: true,
@@ -57,7 +64,17 @@ export function dressed(given: ChartOption, colours: Colours, still: boolean): C
       // The policy forbids style attributes, which tooltips made of HTML would need.
       renderMode: 'richText',
     },
-    legend: option.legend ? { textStyle: { color: colours.soft }, ...(option.legend as object) } : undefined,
+    legend: option.legend
+      ? {
+          top: 0,
+          left: 0,
+          itemWidth: 14,
+          itemHeight: 9,
+          itemGap: 16,
+          textStyle: { color: colours.soft },
+          ...(option.legend as object),
+        }
+      : undefined,
     xAxis: option.xAxis ? axes(option.xAxis) : undefined,
     yAxis: option.yAxis ? axes(option.yAxis) : undefined,
   } as ChartOption
