@@ -8,6 +8,7 @@ from datetime import date
 
 import msgspec
 
+from huimeng.analytics.rules import share_bps
 from huimeng.analytics.values import Cohort, Figures
 from huimeng.entry.report.gathering import Report
 from huimeng.entry.report.speech import Change, Speech, change, share_change
@@ -222,7 +223,11 @@ def days(report: Report, speech: Speech) -> Told:
         return Told(fact)
     sums: dict[int, list[int]] = defaultdict(list)
     for day in report.days:
-        sums[day.first.weekday()].append(day.figures.net_fen)
+        # A day on which the shop was shut says nothing about its weekday.
+        if day.figures.orders:
+            sums[day.first.weekday()].append(day.figures.net_fen)
+    if not sums:
+        return Told(fact)
     means = {weekday: sum(found) // len(found) for weekday, found in sums.items()}
     strong, weak = max(means, key=lambda w: means[w]), min(means, key=lambda w: means[w])
     if means[weak] <= 0 or means[strong] * 10 < means[weak] * 12:
@@ -278,48 +283,75 @@ def _first_months(report: Report, speech: Speech) -> str | None:
     )
 
 
+class _Batch(msgspec.Struct, frozen=True):
+    """First buyers of some months, and how many of them bought in the month after their first."""
+
+    first: str
+    last: str
+    members: int
+    came: int
+
+
 def cohorts(report: Report, speech: Speech) -> Told:
-    """How many of a month's first buyers came back in the month after: the last ones against those before."""
-    found = [
-        (cohort, next_month) for cohort in shown_cohorts(report) if (next_month := _month_later(cohort)) is not None
-    ]
-    found = [(cohort, came) for cohort, came in found if cohort.members >= FEW]
-    if not found:
+    """The newest batch that is big enough, against the older ones; the very first month holds older customers."""
+    rows = [(row.month, row.members, row.cells[1].members) for row in shown_cohorts(report) if _month_over(row)]
+    newest, older = _batches(rows, f"{report.data_from:%Y-%m}")
+    beware = _first_months(report, speech)
+    if newest is None:
         return Told(
             speech(
                 "每批首购会员都还太少,或还不满一个月,看不出去留。",
                 "Each month's first buyers are too few or too recent to tell who stays.",
             ),
             None,
-            _first_months(report, speech),
+            beware,
         )
-    cohort, came = found[-1]
+    months, many = (newest.first, newest.last), speech.count(newest.members)
+    share = speech.percent(share_bps(newest.came, newest.members))
     fact = speech(
-        f"{cohort.month} 首次购买的 {speech.count(cohort.members)} 位会员,次月有 {speech.percent(came)} 又来买。",
-        f"Of the {speech.count(cohort.members)} members who first bought in {cohort.month}, {speech.percent(came)} "
-        "bought in the month after.",
+        f"{_span(*months, ' 至 ')} 首次购买的 {many} 位会员,次月有 {share} 又来买。",
+        f"Of the {many} members who first bought in {_span(*months, ' to ')}, {share} bought in the month after.",
     )
-    so = None
-    if len(found) >= 4:
-        earlier = [share for _, share in found[1:-1]]
-        usual = sum(earlier) // len(earlier)
-        difference = share_change(came, usual)
-        if difference is not None and abs(difference.bps) > _by_chance(usual, cohort.members):
-            word = speech(
-                "新会员留得更好了" if difference.bps > 0 else "新会员留得差了,看看近来有什么不同",
-                "newer members stay better" if difference.bps > 0 else "newer members stay less: see what has changed",
-            )
-            so = speech(
-                f"比之前几批的平均({speech.percent(usual)}){speech.more_or_less(difference)}:{word}。",
-                f"That is {speech.more_or_less(difference)} than the months before ({speech.percent(usual)}): {word}.",
-            )
-    return Told(fact, so, _first_months(report, speech))
+    return Told(fact, None if older is None else _against(newest, older, speech), beware)
 
 
-def _by_chance(share_bps: int, members: int) -> int:
-    """How far a share of so few members strays from its mean without any reason, 19 times of 20; in basis points."""
-    p = share_bps / 10_000
-    return math.ceil(2 * math.sqrt(p * (1 - p) / members) * 10_000)
+def _span(first: str, last: str, to: str) -> str:
+    return first if first == last else f"{first}{to}{last}"
+
+
+def _batches(rows: list[tuple[str, int, int]], data_from: str) -> tuple[_Batch | None, _Batch | None]:
+    """The last months that hold FEW members together, and those before them but for the first month of the data."""
+    rows = [row for row in rows if row[1]]
+    start = len(rows)
+    while start > 0 and sum(row[1] for row in rows[start:]) < FEW:
+        start -= 1
+    return _batch(rows[start:]), _batch([row for row in rows[:start] if row[0] != data_from])
+
+
+def _batch(rows: list[tuple[str, int, int]]) -> _Batch | None:
+    members = sum(row[1] for row in rows)
+    if members < FEW:
+        return None
+    return _Batch(rows[0][0], rows[-1][0], members, sum(row[2] for row in rows))
+
+
+def _against(newest: _Batch, older: _Batch, speech: Speech) -> str | None:
+    """None when the two differ by no more than batches of their size do without any reason, 19 times of 20."""
+    usual = share_bps(older.came, older.members)
+    found = share_change(share_bps(newest.came, newest.members), usual)
+    both = (newest.came + older.came) / (newest.members + older.members)
+    chance = 2 * math.sqrt(both * (1 - both) * (1 / newest.members + 1 / older.members)) * 10_000
+    if found is None or abs(found.bps) <= chance:
+        return None
+    word = (
+        speech("新会员留得更好了", "newer members stay better")
+        if found.bps > 0
+        else speech("新会员留得差了,看看近来有什么不同", "newer members stay less: see what has changed")
+    )
+    return speech(
+        f"比之前几批({speech.percent(usual)}){speech.more_or_less(found)}:{word}。",
+        f"That is {speech.more_or_less(found)} than of the months before ({speech.percent(usual)}): {word}.",
+    )
 
 
 def shown_cohorts(report: Report) -> list[Cohort]:
@@ -333,8 +365,6 @@ def shown_cohorts(report: Report) -> list[Cohort]:
     return shown
 
 
-def _month_later(cohort: Cohort) -> int | None:
-    """Share of the cohort that was active in the month after the first, when that month is over."""
-    if len(cohort.cells) < 2 or not cohort.cells[1].complete:
-        return None
-    return cohort.cells[1].share_bps
+def _month_over(cohort: Cohort) -> bool:
+    """Whether the month after the first is there, and over."""
+    return len(cohort.cells) > 1 and cohort.cells[1].complete

@@ -22,7 +22,8 @@ h2{font-size:13px;letter-spacing:.06em;color:var(--a);margin:0 0 8px;font-weight
 .kpi,.card{background:var(--paper);border:1px solid var(--line);border-radius:14px;padding:20px 22px;margin:0}
 .kpi dt{color:var(--soft);font-size:14px}
 .kpi dd{margin:0}
-.kpi .big{font-size:27px;line-height:34px;font-weight:680;margin:4px 0 2px;white-space:nowrap;letter-spacing:-.01em}
+.kpi .big{font-size:27px;height:36px;line-height:36px;font-weight:680;margin:4px 0 2px;white-space:nowrap;
+letter-spacing:-.01em}
 .kpi .long{font-size:23px}
 .kpi .big small{font-size:15px;font-weight:500;color:var(--soft);margin-left:4px}
 .kpi .note{color:var(--soft);font-size:13px;min-height:20px}
@@ -77,13 +78,14 @@ footer dt{font-weight:600;display:inline}footer dd{display:inline;margin:0}
 @media (max-width:900px){.kpis{grid-template-columns:repeat(2,minmax(0,1fr))}
 .cards{grid-template-columns:minmax(0,1fr)}}
 @media (max-width:560px){.in{padding:0 14px}header{padding:22px 0 84px}h1{font-size:26px}
-.kpis{gap:10px}.kpi{padding:14px}.kpi .big{font-size:21px}.kpi .long{font-size:17px}
+.kpis{gap:10px}.kpi{padding:14px}.kpi .big{font-size:21px;height:auto;line-height:1.35}.kpi .long{font-size:17px}
 .kpi .big small{display:block;margin:0}
 .kpi .than{display:block}.kpi .than span{display:block}.card{padding:16px 14px}.fact{font-size:16px}
 .scroll table{font-size:12.5px}.heat td,.heat th{padding:4px 3px}.heat td{min-width:38px}
 .rfm td{height:48px;font-size:14px}
 .lines td,.lines th{padding:6px 7px 6px 0}.lines .text{min-width:150px}
-svg text{font-size:18px}svg .name,svg .value{font-size:19px}footer dl{grid-template-columns:1fr}}
+svg text{font-size:18px}svg .label{font-size:16px}svg .name,svg .value{font-size:19px}
+footer dl{grid-template-columns:1fr}}
 @page{size:A4;margin:12mm}
 @media print{:root{color-scheme:light;--bg:#fff;--paper:#fff;--ink:#17211f;--soft:#4d5a58;--line:#cfd8d6;--a:#0f766e;
 --b:#8fd0c7;--up:#0b7a3e;--down:#b3401c;--tint:#eef7f5;--head:#fff;--head-ink:#17211f;--h0:#f4f7f7;--h1:#e0f1ee;

@@ -16,7 +16,7 @@ from xml.etree import ElementTree
 import pytest
 from rich.console import Console
 
-from huimeng.entry.report import charts, speech
+from huimeng.entry.report import charts, sentences, speech
 from huimeng.entry.report.gathering import NoFigures, Report, gather, month_days, ranges
 from huimeng.entry.report.markup import Markup, join, tag
 from huimeng.entry.report.page import page
@@ -312,3 +312,17 @@ def test_scales() -> None:
     ]
     assert [level(n, 100) for n in (0, 1, 50, 100, 101)] == [0, 1, 4, 7, 7]
     assert level(5, 0) == 0
+
+
+def test_small_batches_are_taken_together_and_chance_is_no_trend() -> None:
+    rows = [("2025-01", 900, 810), ("2025-02", 100, 70), ("2025-03", 50, 30), ("2025-04", 20, 12), ("2025-05", 15, 9)]
+    newest, older = sentences._batches(rows, "2025-01")
+    assert newest == sentences._Batch("2025-04", "2025-05", 35, 21)
+    # Without the first month of the data, in which everybody is new.
+    assert older == sentences._Batch("2025-02", "2025-03", 150, 100)
+    assert sentences._against(newest, older, ZH) is None
+    worse = sentences._Batch("2025-04", "2025-05", 35, 10)
+    assert sentences._against(worse, older, ZH) == (
+        "比之前几批(66.7%)低 38.1 个百分点:新会员留得差了,看看近来有什么不同。"
+    )
+    assert sentences._batches(rows[-1:], "2025-01") == (None, None)
