@@ -147,6 +147,7 @@ def test_every_write_takes_an_idempotency_key() -> None:
     assert free == {
         "search_members",
         "quote_order",
+        "quote_refund",
         "try_earning_rules",
         "reveal_member",
         "log_in",

@@ -12,6 +12,7 @@ from litestar import Response, get, post
 from litestar.openapi.spec.example import Example
 from litestar.params import Body, HeaderParameter, PathParameter, QueryParameter
 
+from huimeng.checkout import service
 from huimeng.checkout.commands import RefundOrder
 from huimeng.checkout.schemas import TRY_EXAMPLES, TryIn
 from huimeng.checkout.service import OrderQuery, StatusName, Till, get_order, list_orders, refund_command
@@ -27,6 +28,7 @@ from huimeng.checkout.values import (
     QuoteOut,
     RefundIn,
     RefundOut,
+    RefundQuoteOut,
     TriedOut,
 )
 from huimeng.infra.http import (
@@ -75,6 +77,7 @@ FirstDay = Annotated[date | None, QueryParameter(name="from", description="首�
 LastDay = Annotated[date | None, QueryParameter(name="to", description="末个营业日 / last business day")]
 OrderStatus = Annotated[StatusName | None, QueryParameter(description="状态 / status")]
 MemberId = Annotated[str | None, QueryParameter(name="member_id", description="会员编号 / member id")]
+OrderNo = Annotated[str | None, QueryParameter(max_length=64, description="小票号,整个填写 / order number, all of it")]
 Cursor = Annotated[str | None, QueryParameter(name="cursor", description="上页的 next_cursor")]
 Limit = Annotated[int, QueryParameter(name="limit", ge=1, le=200)]
 
@@ -210,6 +213,30 @@ async def refund_order(
 
 
 @post(
+    "/v1/orders/{order_id:str}/refunds/quote",
+    status_code=200,
+    tags=["orders"],
+    summary="退款试算 / What a refund would give and take",
+    description="退多少钱、收回多少积分、还欠多少;不写入任何数据,不需要 Idempotency-Key。"
+    "Money that would go back, points that would be taken and owed; nothing is written and no Idempotency-Key is "
+    "needed. Scope: orders:refund. "
+    "Errors: not_found, order_not_refundable, refund_too_large, invalid_input.",
+)
+async def quote_refund(
+    request: Req,
+    order_id: OrderId,
+    data: Annotated[RefundIn, Body(examples=[Example(value={"lines": [{"line_no": 1, "quantity": "1"}]})])],
+) -> RefundQuoteOut:
+    principal = caller(request, "orders:refund")
+    entity = parse_id(order_id, "order_id")
+    await _check_order(request, principal, entity)
+    cell_id = cell_of_entity(principal.merchant_id, entity)
+    command = refund_command(cell_id, entity, await strict(request, RefundIn), None)
+    async with database(request).reader(principal.merchant_id) as conn:
+        return await service.quote_refund(conn, command)
+
+
+@post(
     "/v1/orders/{order_id:str}/void",
     status_code=201,
     tags=["orders"],
@@ -259,6 +286,7 @@ async def read_orders(
     first: FirstDay = None,
     last: LastDay = None,
     status: OrderStatus = None,
+    order_no: OrderNo = None,
     cursor: Cursor = None,
     limit: Limit = 50,
 ) -> OrderPage:
@@ -271,6 +299,7 @@ async def read_orders(
         first_day=first,
         last_day=last,
         status=status,
+        order_no=order_no,
     )
     async with database(request).reader(principal.merchant_id) as conn:
         return await list_orders(conn, principal.merchant_id, query, cursor_id(cursor), limit, stores=principal.stores)
@@ -305,6 +334,7 @@ routes: list[Any] = [
     complete_order,
     complete_orders,
     refund_order,
+    quote_refund,
     void_order,
     read_order,
     read_orders,

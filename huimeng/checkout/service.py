@@ -7,7 +7,7 @@ import binascii
 import hashlib
 import hmac
 import time
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any, Literal
@@ -28,17 +28,19 @@ from huimeng.checkout.values import (
     OrderView,
     QuoteOut,
     RefundIn,
+    RefundQuoteOut,
     RefundView,
     RuleUsed,
     TenderView,
     TriedOut,
 )
 from huimeng.infra.database import Connection, Database
-from huimeng.infra.teller import read_rows
-from huimeng.kernel.errors import InvalidInput, NotFound
+from huimeng.infra.teller import read_rows, rehearse
+from huimeng.kernel.errors import BusinessError, InvalidInput, NotFound
 from huimeng.kernel.ids import cell_of
 from huimeng.kernel.times import business_day, utc_now
 from huimeng.ledger.rules import UNIT_NAMES
+from huimeng.ledger.store import AccountShelf, ClosedLotShelf
 from huimeng.member.store import MemberStatusShelf
 from huimeng.merchant.service import load_stores
 from huimeng.merchant.service.profile import get_region
@@ -55,7 +57,8 @@ from huimeng.order.rules import (
     check_text,
     with_tender,
 )
-from huimeng.points.rules import Bill, Earnings, Plan, Rule, earn
+from huimeng.points.rules import Bill, Earnings, Plan, Rule, earn, told_of
+from huimeng.points.service import rule_versions
 from huimeng.points.store import EarnCapShelf, EarningRulesShelf
 
 QUOTE_MINUTES = 30
@@ -229,7 +232,9 @@ class Till:
         return hmac.new(self._key, payload + b"|" + bill, hashlib.sha256).digest()
 
 
-def refund_command(cell_id: int, order_id: int, body: RefundIn, key: str, fingerprint: bytes) -> RefundOrder:
+def refund_command(
+    cell_id: int, order_id: int, body: RefundIn, key: str | None, fingerprint: bytes = b""
+) -> RefundOrder:
     """The command for a refund; InvalidInput."""
     check_text("reason", body.reason, 200)
     for tender in body.tenders or ():
@@ -243,6 +248,27 @@ def refund_command(cell_id: int, order_id: int, body: RefundIn, key: str, finger
     return RefundOrder(
         cell_id, order_id, wanted, key=key, fingerprint=fingerprint, reason=body.reason, tenders=body.tenders
     )
+
+
+_REFUND_SHELVES = {
+    shelf.name: shelf
+    for shelf in (
+        orders.OrderShelf(),
+        store.EarningShelf(),
+        EarningRulesShelf(),
+        EarnCapShelf(),
+        AccountShelf(),
+        ClosedLotShelf(),
+    )
+}
+
+
+async def quote_refund(conn: Connection, command: RefundOrder) -> RefundQuoteOut:
+    """What the command would do now, or its refusal; nothing is written."""
+    (told,) = await rehearse(conn, _REFUND_SHELVES, [command], utc_now())
+    if isinstance(told, BusinessError):
+        raise told
+    return RefundQuoteOut(**{name: getattr(told, name) for name in RefundQuoteOut.__struct_fields__})
 
 
 def _lines(body: BillIn) -> tuple[LineInput, ...]:
@@ -295,6 +321,7 @@ async def get_order(conn: Connection, merchant_id: int, order_id: int) -> OrderV
     if order is None:
         raise NotFound("order")
     earned = await store.earnings_of(conn, cell_id, order_id)
+    rules = await rule_versions(conn, merchant_id, {rule_id for each in earned for rule_id, _, _ in each.parts})
     refunds = await orders.list_refunds(conn, cell_id, order_id)
     return OrderView(
         **msgspec.structs.asdict(_summary(order)),
@@ -303,7 +330,7 @@ async def get_order(conn: Connection, merchant_id: int, order_id: int) -> OrderV
             for line in order.lines.values()
         ],
         tenders=[TenderView(tender.kind, tender.amount_fen, tender.refunded_fen) for tender in order.tenders],
-        earned=[_earning(each) for each in earned],
+        earned=[_earning(each, rules) for each in earned],
         refunds=[
             msgspec.convert(
                 {
@@ -335,6 +362,7 @@ class OrderQuery(msgspec.Struct, frozen=True, kw_only=True):
     first_day: date | None = None
     last_day: date | None = None
     status: StatusName | None = None
+    order_no: str | None = None
 
 
 async def list_orders(
@@ -360,6 +388,7 @@ async def list_orders(
         last_day=query.last_day,
         status=status,
         category=query.category,
+        order_no=query.order_no,
         before_id=before_id,
         limit=limit + 1,
     )
@@ -402,8 +431,12 @@ def _summary(order: Order) -> OrderSummary:
     )
 
 
-def _earning(each: Earned) -> OrderEarningView:
-    used = [RuleUsed(str(rule_id), version, amount) for rule_id, version, amount in each.parts]
+def _earning(each: Earned, rules: Mapping[tuple[int, int], Rule]) -> OrderEarningView:
+    used = []
+    for rule_id, version, amount in each.parts:
+        rule = rules[rule_id, version]
+        words = told_of(rule, amount)
+        used.append(RuleUsed(str(rule_id), version, amount, rule.name, words.zh, words.en))
     return OrderEarningView(UNIT_NAMES[each.unit], each.amount, each.reversed, used)
 
 

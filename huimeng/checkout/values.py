@@ -140,6 +140,20 @@ class RefundLineOut(msgspec.Struct, frozen=True):
     growth_taken: int
 
 
+class RefundQuoteOut(msgspec.Struct, frozen=True, kw_only=True):
+    """What a refund would give and take. points_debt: what can't be taken back and would be owed."""
+
+    status: str
+    amount_fen: int
+    points_taken: int
+    growth_taken: int
+    points_debt: int
+    growth_debt: int
+    points_balance: int | None
+    lines: list[RefundLineOut]
+    tenders: list[TenderIn]
+
+
 class RefundOut(msgspec.Struct, frozen=True):
     """points_debt: what could not be taken back and is owed now."""
 
@@ -194,9 +208,14 @@ class OrderLineView(msgspec.Struct, frozen=True):
 
 
 class RuleUsed(msgspec.Struct, frozen=True):
+    """A rule in the version that was used, and what it gave, also in words."""
+
     rule_id: str
     version: int
     amount: int
+    name: str
+    text_zh: str
+    text_en: str
 
 
 class OrderEarningView(msgspec.Struct, frozen=True):

@@ -81,7 +81,16 @@ _NAMES = {
 _OPEN = frozenset({"get_health", "get_readiness", "log_in"})
 # They write nothing, or nothing that could be written twice.
 _NO_KEY = frozenset(
-    {"search_members", "quote_order", "try_earning_rules", "reveal_member", "log_in", "log_out", "change_password"}
+    {
+        "search_members",
+        "quote_order",
+        "quote_refund",
+        "try_earning_rules",
+        "reveal_member",
+        "log_in",
+        "log_out",
+        "change_password",
+    }
 )
 _TAGGED = frozenset(
     {

@@ -291,6 +291,7 @@ async def list_orders(
     last_day: date | None = None,
     status: int | None = None,
     category: str | None = None,
+    order_no: str | None = None,
     before_id: int | None = None,
     limit: int,
 ) -> list[Order]:
@@ -303,6 +304,7 @@ async def list_orders(
         "t.business_day >= %s": first_day,
         "t.business_day <= %s": last_day,
         "t.status = %s": status,
+        "t.order_no = %s": order_no,
         "exists (select from order_line l where l.cell_id = t.cell_id and l.order_id = t.order_id "
         "and l.category = %s)": category,
     }

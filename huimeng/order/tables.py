@@ -46,6 +46,7 @@ Index(
     orders.c.order_id,
     postgresql_where="member_id is not null",
 )
+Index("orders_no_idx", orders.c.cell_id, orders.c.order_no)
 
 order_line = tenant_table(
     "order_line",

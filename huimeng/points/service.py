@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Literal
 
@@ -53,6 +53,7 @@ __all__ = [
     "lots",
     "merchant_config",
     "publish_draft",
+    "rule_versions",
     "save_draft",
     "state_of",
 ]
@@ -284,6 +285,14 @@ async def list_rules(
 async def get_rule(conn: Connection, merchant_id: int, rule_id: int, *, now: datetime) -> RuleHistory:
     """EarningRuleNotFound."""
     return _told(await _versions(conn, merchant_id, rule_id), now)
+
+
+async def rule_versions(
+    conn: Connection, merchant_id: int, rule_ids: Collection[int]
+) -> Mapping[tuple[int, int], Rule]:
+    """By rule and version, all versions of these rules."""
+    found = await store.versions(conn, merchant_id, sorted(rule_ids)) if rule_ids else []
+    return {(stored.rule.rule_id, stored.rule.version): stored.rule for stored in found}
 
 
 def state_of(rule: Rule, now: datetime) -> State:

@@ -50,6 +50,8 @@ async def test_every_condition_and_all_together(client: httpx.AsyncClient) -> No
     assert await found(client, status="voided") == ["C"]
     assert await found(client, status="completed", store="s2") == ["D"]
     assert await found(client, status="completed", store="s2", member_id=who) == []
+    assert await found(client, order_no="B") == ["B"]
+    assert await found(client, order_no="B", store="s2") == []
     first = (await client.get("/v1/orders", params={"store": "s2", "limit": 1})).json()
     assert await found(client, store="s2", limit="1", cursor=first["next_cursor"]) == ["C"]
 

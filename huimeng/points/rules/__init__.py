@@ -9,7 +9,7 @@ from huimeng.points.rules.definition import (
     definition_of,
 )
 from huimeng.points.rules.earning import Award, Bill, Earnings, earn
-from huimeng.points.rules.reasons import CODES, Reason, Words, decimal_text
+from huimeng.points.rules.reasons import CODES, Reason, Words, decimal_text, told_of
 from huimeng.points.rules.ruleset import Plan, RuleSet, periods
 
 __all__ = [
@@ -30,4 +30,5 @@ __all__ = [
     "definition_of",
     "earn",
     "periods",
+    "told_of",
 ]

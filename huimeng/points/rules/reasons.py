@@ -97,6 +97,16 @@ class Reason(msgspec.Struct, frozen=True):
         return (words.zh if lang == "zh" else words.en).format(**shown)
 
 
+def told_of(rule: Rule, amount: int) -> Words:
+    """What the rule gave an order that is told long after, when the bill's own numbers are gone."""
+    unit = _UNITS[rule.unit]
+    if rule.kind == "rate":
+        rate = decimal_text(rule.rate_e4)
+        return Words(f"每元 {rate} {unit.zh},得 {amount} {unit.zh}", f"{rate} {unit.en} a yuan: {amount} {unit.en}")
+    times = decimal_text(rule.multiplier_bps)
+    return Words(f"{times} 倍{unit.zh},多得 {amount} {unit.zh}", f"{times} times the {unit.en}: {amount} more")
+
+
 def _told(rule: Rule, code: str) -> dict[str, Any]:
     """What of the rule itself belongs to the reason."""
     if code == "applied":

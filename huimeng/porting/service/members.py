@@ -12,6 +12,7 @@ from pathlib import Path
 import msgspec
 
 from huimeng.infra.crypto import MerchantKeys
+from huimeng.infra.teller import rehearse
 from huimeng.kernel.errors import BusinessError, InvalidInput
 from huimeng.kernel.ids import cell_of
 from huimeng.kernel.times import utc_now
@@ -40,7 +41,6 @@ from huimeng.porting.service.importing import (
     send,
     silent,
 )
-from huimeng.porting.service.rehearsal import rehearse
 from huimeng.porting.service.taking_in import keep_mapping, open_file
 from huimeng.porting.store.blocks import Reading, Source, header_of
 from huimeng.porting.store.faults_file import FaultFile

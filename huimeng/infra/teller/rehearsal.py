@@ -1,4 +1,4 @@
-"""Commands decided on what is stored now, without saving: what a dry run says is what an import would do."""
+"""Commands decided on what is stored now, without saving: what is told beforehand is what then happens."""
 
 from __future__ import annotations
 
@@ -8,7 +8,9 @@ from typing import Any
 
 from huimeng.infra.database import Connection
 from huimeng.infra.heads import Head
-from huimeng.infra.teller import Command, Needs, Rows, Shelf
+from huimeng.infra.teller.command import Command, Needs
+from huimeng.infra.teller.rows import Rows
+from huimeng.infra.teller.shelf import Shelf
 from huimeng.kernel.errors import BusinessError
 
 
