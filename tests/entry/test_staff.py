@@ -249,6 +249,25 @@ async def test_a_cashier_sells_and_sees_in_her_store_only(house: House, owner: O
         assert (await owner[0].get(f"/v1/orders/{theirs}")).status_code == 200
 
 
+async def test_a_member_is_told_by_what_happened_in_ones_own_stores(house: House, owner: Owner) -> None:
+    merchant_id = house.shop.merchant_id
+    async with house.context.db.tenant(merchant_id) as conn:
+        await create_store(conn, merchant_id, StoreInput(code="s2", name="二号店"))
+    joining = {"identities": [{"kind": "external_id", "value": "T1"}]}
+    member = (await send(owner, "POST", "/v1/members", joining)).json()["member_id"]
+    for code in ("s1", "s2"):
+        order = {"store": code, "order_no": code, "member_id": member, "lines": [{"paid_fen": 100}]}
+        await send(owner, "POST", "/v1/orders", order)
+    async with house.browser() as browser:
+        await house.welcome(browser, "xiaoli", role="cashier", stores=[1])
+        items = (await browser.get(f"/v1/members/{member}/timeline")).json()["items"]
+        assert [item["order_no"] for item in items if item["kind"] == "order"] == ["s1"]
+        standing = (await browser.get(f"/v1/members/{member}/standing")).json()
+        assert (standing["orders"], standing["last_store_id"]) == (1, 1)
+    items = (await owner[0].get(f"/v1/members/{member}/timeline")).json()["items"]
+    assert [item["order_no"] for item in items if item["kind"] == "order"] == ["s2", "s1"]
+
+
 async def test_figures_and_refunds_keep_to_the_stores_too(
     house: House, owner: Owner, monkeypatch: pytest.MonkeyPatch
 ) -> None:
