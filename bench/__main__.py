@@ -13,11 +13,11 @@ from pathlib import Path
 
 from rich.console import Console
 
-from bench import growth, importing, ledger, limits, orders, overload, report
+from bench import analytics, growth, importing, ledger, limits, orders, overload, report
 from bench.measure import Figure, NotRight, Options
 from bench.place import Place, database
 
-PARTS = ("limits", "ledger", "hot", "http", "overload", "growth", "import")
+PARTS = ("limits", "ledger", "hot", "http", "overload", "growth", "import", "figures")
 SHOWN = {
     "postgresql": "server_version",
     "fsync": "fsync",
@@ -69,6 +69,9 @@ async def run(folder: Path, options: Options, parts: tuple[str, ...]) -> bool:
     if "import" in parts:
         with _told("import"):
             figures += await importing.measured(folder, options)
+    if "figures" in parts:
+        with _told("figures"):
+            figures += await analytics.measured(folder, options)
     taken_on.loads.append(os.getloadavg()[0])
     report.write(taken_on, figures)
     report.show(console, taken_on, figures)

@@ -17,7 +17,6 @@ import psycopg
 from psycopg import sql
 
 import huimeng.entry.tables  # noqa: F401  (fills the metadata)
-from bench import overview
 from bench.family import family, memory_mb
 from bench.import_run import Imported
 from bench.load import Client, Plan
@@ -43,22 +42,21 @@ _SAMPLE_SECONDS = 0.5
 
 
 async def measured(folder: Path, options: Options) -> list[Figure]:
-    """The whole demo alone, then COPY of what it wrote, then figures from it, then a second import beside orders."""
+    """The whole demo alone, then COPY of what it wrote, then a second import beside orders."""
     (folder / "alone").mkdir()
     with database(folder / "alone") as place:
         if options.quick:
-            await _shorten(place.folder)
+            await shorten(place.folder)
         begun = time.perf_counter()
         # In a process of its own, and before: what an owner's import needs is measured, not the converter.
         await ensure_demo_files(place.folder)
         files_seconds = time.perf_counter() - begun
-        done, peak_mb = await _import_alone(place)
+        done, peak_mb = await import_alone(place)
         async with opened(place) as context:
             merchant_id = await find_merchant_id(context.db, MERCHANT_CODE)
             await verified(context.db, [merchant_id])
-            figures = await overview.measured(context, merchant_id, options)
         copies = await asyncio.to_thread(_copies, place, merchant_id, options)
-    figures += await _beside(folder, options)
+    beside = await _beside(folder, options)
     # The files are made once, by a converter of the public data; an owner has them.
     ratios = [(done.members_seconds + done.orders_seconds) / seconds for seconds in copies]
     note = f"one import of the two files, {len(copies)} copies"
@@ -72,11 +70,11 @@ async def measured(folder: Path, options: Options) -> list[Figure]:
         Figure("import_orders_seconds", done.orders_seconds, "s", note=f"{done.created:,} orders"),
         Figure("import_cpu_seconds", done.cpu_seconds, "s", note="of the importer, without the server"),
         Figure("import_copy_seconds", statistics.median(copies), "s", min(copies), max(copies)),
-        *figures,
+        *beside,
     ]
 
 
-async def _shorten(folder: Path) -> None:
+async def shorten(folder: Path) -> None:
     """A smoke test takes the first lines only."""
     files = await ensure_demo_files(folder)
     with files.orders.open(encoding="utf-8") as source:
@@ -97,7 +95,7 @@ async def _importer(folder: Path, how: str) -> AsyncIterator[asyncio.subprocess.
             await process.wait()
 
 
-async def _import_alone(place: Place) -> tuple[Imported, float]:
+async def import_alone(place: Place) -> tuple[Imported, float]:
     """What it says of itself, and the greatest memory of its process and helpers in MB."""
     peak = 0.0
 
