@@ -48,6 +48,7 @@ class MemberQuery(msgspec.Struct, frozen=True, kw_only=True):
     card_no: str | None = None
     external_id: str | None = None
     name: str | None = None
+    member_id: str | None = None
 
     def __repr__(self) -> str:
         return "MemberQuery(…)"
@@ -256,6 +257,9 @@ async def find_members(
             raise InvalidInput("phone_last4", "four digits", "须为四位数字")
         tail = sealing.tail_index(keys, KINDS["phone"].code, value)
         ids = await store.member_ids_by_tail(conn, cell_id, tail, before, limit + 1)
+    elif name == "member_id":
+        number = int(value) if value.isascii() and value.isdigit() else 0
+        ids = [number] if 0 < number < before else []
     elif name in KINDS:
         found = await find_by_identity(conn, cell_id, keys, KINDS[name].name, value)
         ids = [found] if found is not None and found < before else []

@@ -100,6 +100,13 @@ async def test_members_are_found_by_each_identity(teller: Teller, cell: int, key
     assert await find(phone_last4="9999") == []
 
 
+async def test_members_are_found_by_the_number_that_answers_give_them(find: Find, people: dict[str, str]) -> None:
+    number = people["张明"]
+    assert await find(member_id=number) == [number]
+    for none in (str(int(number) + 10**9), "0", "-1", "", "²", "9" * 30):
+        assert await find(member_id=none) == []
+
+
 async def test_last_four_digits_find_everybody_who_has_them_once(
     teller: Teller, cell: int, keys: MerchantKeys, join: Join, find: Find
 ) -> None:

@@ -19,6 +19,7 @@ export function searchesFor(typed: string): Asked[] {
   if (/^\+?\d{6,15}$/.test(digits)) asked.push({ phone: digits })
   if (/^\d{4}$/.test(digits)) asked.push({ phone_last4: digits })
   if (/^[\x21-\x7e]{1,64}$/.test(text)) asked.push({ card_no: text }, { external_id: text })
+  if (/^[1-9]\d{3,18}$/.test(text)) asked.push({ member_id: text })
   if (/\p{L}/u.test(text)) asked.push({ name: text })
   return asked
 }

@@ -6,13 +6,14 @@
  *   <PeriodPicker :period="period" />  <PeriodNote :answered="overview.period" />
  *
  * last30, the default, asks for no days: then the API takes the last 30, or the last period with data, and says which.
+ * For lists: usePeriod({ all: true }) begins with all time, for which no days are asked; last30 then means just that.
  */
 import { computed, reactive } from 'vue'
 import { useRoute, useRouter } from 'vue-router'
 import { addDays, addMonths, monthStart, useFormat, yearStart, type Day } from '@/shared/format'
 
 export const PRESETS = ['today', 'last7', 'last30', 'month', 'last_month', 'year'] as const
-export type Preset = (typeof PRESETS)[number]
+export type Preset = (typeof PRESETS)[number] | 'all'
 
 export interface Days {
   from?: Day
@@ -20,6 +21,7 @@ export interface Days {
 }
 
 export interface PeriodChoice {
+  presets: readonly Preset[]
   preset: Preset | 'own'
   query: Days
   choose: (preset: Preset) => void
@@ -35,6 +37,8 @@ export function daysOf(preset: Preset, today: Day): Days {
     case 'last7':
       return { from: addDays(today, -6), to: today }
     case 'last30':
+      return { from: addDays(today, -29), to: today }
+    case 'all':
       return {}
     case 'month':
       return { from: monthStart(today), to: today }
@@ -47,11 +51,14 @@ export function daysOf(preset: Preset, today: Day): Days {
   }
 }
 
-export function usePeriod(): PeriodChoice {
+export function usePeriod({ all = false } = {}): PeriodChoice {
   const route = useRoute()
   const router = useRouter()
   const format = useFormat()
   const text = (name: string): string => String(route.query[name] ?? '')
+
+  const presets: readonly Preset[] = all ? ['all', ...PRESETS] : PRESETS
+  const usual: Preset = all ? 'all' : 'last30'
 
   const own = computed(() => {
     const [from, to] = [text('from'), text('to')]
@@ -59,11 +66,12 @@ export function usePeriod(): PeriodChoice {
   })
   const preset = computed<Preset | 'own'>(() => {
     if (own.value) return 'own'
-    return PRESETS.find((each) => each === text('period')) ?? 'last30'
+    return presets.find((each) => each === text('period')) ?? usual
   })
-  const query = computed<Days>(() =>
-    preset.value === 'own' ? (own.value ?? {}) : daysOf(preset.value, format.today()),
-  )
+  const query = computed<Days>(() => {
+    if (preset.value === 'own') return own.value ?? {}
+    return preset.value === usual ? {} : daysOf(preset.value, format.today())
+  })
 
   function go(given: Record<string, string | undefined>): void {
     const { period: _, from: __, to: ___, ...others } = route.query
@@ -71,9 +79,10 @@ export function usePeriod(): PeriodChoice {
   }
 
   return reactive({
+    presets,
     preset,
     query,
-    choose: (wanted: Preset) => go(wanted === 'last30' ? {} : { period: wanted }),
+    choose: (wanted: Preset) => go(wanted === usual ? {} : { period: wanted }),
     own: (from: Day, to: Day) => go({ from, to }),
   })
 }

@@ -2,14 +2,14 @@
 import { isAbort, noAnswer } from './problem'
 
 // Posts that write nothing.
-const READS = new Set(['/v1/members/search', '/v1/orders/quote', '/v1/earning-rules/try'])
+const READS = /^\/v1\/(members\/search|orders\/quote|orders\/\d+\/refunds\/quote|earning-rules\/try)$/
 const TRIES = 3
 const PAUSES_MS = [400, 1200]
 // Longer than this nobody waits for a page without being told.
 const MOST_PATIENCE_S = 5
 
 export async function sturdyFetch(request: Request): Promise<Response> {
-  const read = request.method === 'GET' || READS.has(new URL(request.url).pathname)
+  const read = request.method === 'GET' || READS.test(new URL(request.url).pathname)
   for (let tried = 1; ; tried++) {
     const last = !read || tried === TRIES
     let wait = PAUSES_MS[tried - 1] ?? 0
