@@ -50,7 +50,8 @@ class NotWritable(BusinessError):
 
 
 class Report(msgspec.Struct, frozen=True, kw_only=True):
-    """months: 13 of them, the last is the one reported; over: whether that month has ended."""
+    """months: 13 of them, the last is the one reported; over: whether that month has ended. repurchase: of those who
+    first bought in twelve months, without the first month of the data, in which everybody looks new."""
 
     merchant: Merchant
     first: date
@@ -60,7 +61,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     made_at: datetime
     months: list[BucketOut]
     days: list[BucketOut]
-    repurchase: Repurchase
+    repurchase: Repurchase | None
     cohorts: Cohorts
     rfm: Rfm
     concentration: Concentration
@@ -110,6 +111,9 @@ async def gather(db: Database, merchant_id: int, month: str) -> Report:
     year_before = first.replace(year=first.year - 1)
     twelve = Asked(first=(year_before + timedelta(days=31)).replace(day=1), last=last)
     this = Asked(first=first, last=last)
+    # In the first month of the data everybody looks new.
+    second = (known[0] + timedelta(days=31)).replace(day=1)
+    firsts = Asked(first=max(twelve.first or second, second), last=last)
     now = utc_now()
     return Report(
         merchant=merchant,
@@ -120,7 +124,7 @@ async def gather(db: Database, merchant_id: int, month: str) -> Report:
         made_at=now,
         months=(await service.trend(db, merchant_id, Asked(first=year_before, last=last), "month")).buckets,
         days=(await service.trend(db, merchant_id, this, "day")).buckets,
-        repurchase=await service.repurchase(db, merchant_id, twelve),
+        repurchase=None if first < second else await service.repurchase(db, merchant_id, firsts),
         cohorts=await service.cohorts(db, merchant_id, twelve),
         rfm=await service.rfm(db, merchant_id, twelve),
         concentration=await service.concentration(db, merchant_id, this),

@@ -197,7 +197,7 @@ def _days_chart(report: Report, speech: Speech) -> Markup:
 
 
 def _after(report: Report, speech: Speech) -> Markup | None:
-    found = [row for row in report.repurchase.rows if row.members]
+    found = [row for row in report.repurchase.rows if row.members] if report.repurchase else []
     if not found:
         return None
     return rows(

@@ -145,18 +145,21 @@ def members(report: Report, speech: Speech) -> Told:
         f"{speech.count(f.active_members)} members bought this month: {speech.count(f.returning_members)} of them "
         f"({speech.percent(share)}) had bought before, {speech.count(f.new_members)} for the first time.",
     )
+    beware = _first_month(report, speech)
     so = None
-    if f.active_members >= FEW and share >= 8000:
+    if f.active_members < FEW or beware:
+        return Told(fact, None, beware)
+    if share >= 8000:
         so = speech(
             "生意靠老会员撑着:留住一位老会员,比多登记一位新会员要紧。",
             "Returning members carry the shop: keeping one matters more than registering another.",
         )
-    elif f.active_members >= FEW and share <= 4000:
+    elif share <= 4000:
         so = speech(
             "多数是第一次来的会员:让他们来第二次,是眼下最要紧的事。",
             "Most are here for the first time: what matters now is that they come a second time.",
         )
-    return Told(fact, so, _first_month(report, speech))
+    return Told(fact, so)
 
 
 def _first_month(report: Report, speech: Speech) -> str | None:
@@ -243,6 +246,13 @@ def days(report: Report, speech: Speech) -> Told:
 
 
 def repurchase(report: Report, speech: Speech) -> Told:
+    if report.repurchase is None:
+        return Told(
+            speech(
+                "数据从本月开始,分不清谁是第一次买。",
+                "Data begin in this month: it can't be told who buys for the first time.",
+            )
+        )
     rows = [row for row in report.repurchase.rows if row.members >= FEW]
     if not rows:
         return Told(
@@ -278,8 +288,9 @@ def _first_months(report: Report, speech: Speech) -> str | None:
     if (report.first.year - report.data_from.year) * 12 + report.first.month - report.data_from.month > 11:
         return None
     return speech(
-        f"数据从 {speech.month(report.data_from)}开始:最早几批“首次购买”里,有更早就来的老顾客。",
-        f"Data begin in {speech.month(report.data_from)}: among the earliest first purchases are older customers.",
+        f"数据从 {speech.month(report.data_from)}开始,那个月分不清谁是第一次买,不算在内;随后几批里也还有老顾客。",
+        f"Data begin in {speech.month(report.data_from)}: first purchases of that month can't be told, "
+        "and are left out; some in the months after are older customers too.",
     )
 
 
@@ -293,9 +304,14 @@ class _Batch(msgspec.Struct, frozen=True):
 
 
 def cohorts(report: Report, speech: Speech) -> Told:
-    """The newest batch that is big enough, against the older ones; the very first month holds older customers."""
-    rows = [(row.month, row.members, row.cells[1].members) for row in shown_cohorts(report) if _month_over(row)]
-    newest, older = _batches(rows, f"{report.data_from:%Y-%m}")
+    """The newest batch that is big enough, against the older ones; not the first month of the data."""
+    start = f"{report.data_from:%Y-%m}"
+    rows = [
+        (row.month, row.members, row.cells[1].members)
+        for row in shown_cohorts(report)
+        if row.month != start and row.members and _month_over(row)
+    ]
+    newest, older = _batches(rows)
     beware = _first_months(report, speech)
     if newest is None:
         return Told(
@@ -319,13 +335,12 @@ def _span(first: str, last: str, to: str) -> str:
     return first if first == last else f"{first}{to}{last}"
 
 
-def _batches(rows: list[tuple[str, int, int]], data_from: str) -> tuple[_Batch | None, _Batch | None]:
-    """The last months that hold FEW members together, and those before them but for the first month of the data."""
-    rows = [row for row in rows if row[1]]
+def _batches(rows: list[tuple[str, int, int]]) -> tuple[_Batch | None, _Batch | None]:
+    """The last months that hold FEW members together, and those before them."""
     start = len(rows)
     while start > 0 and sum(row[1] for row in rows[start:]) < FEW:
         start -= 1
-    return _batch(rows[start:]), _batch([row for row in rows[:start] if row[0] != data_from])
+    return _batch(rows[start:]), _batch(rows[:start])
 
 
 def _batch(rows: list[tuple[str, int, int]]) -> _Batch | None:

@@ -41,6 +41,8 @@ def sparkline(values: Sequence[int]) -> str:
     if not values:
         return ""
     least, most = min(values), max(values)
+    if least == most > 0:
+        return _STEPS[-1] * len(values)
     floor = max(0, least - (most - least) // 4) if least * 2 > most else 0
     room = max(1, most - floor)
     return "".join(_STEPS[min(7, max(0, value - floor) * 8 // (room + 1))] if value > 0 else " " for value in values)
@@ -136,7 +138,7 @@ def _days(report: Report, speech: Speech) -> RenderableType:
 
 
 def _after(report: Report, speech: Speech) -> RenderableType | None:
-    found = [row for row in report.repurchase.rows if row.members]
+    found = [row for row in report.repurchase.rows if row.members] if report.repurchase else []
     if not found:
         return None
     table = _plain()

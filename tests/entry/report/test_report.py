@@ -130,7 +130,7 @@ async def test_the_page_is_whole_by_itself(world: Desk) -> None:
 async def test_pictures_can_be_heard(world: Desk) -> None:
     root = parsed(page(await told(world), ZH))
     pictures = list(root.iter("svg"))
-    assert len(pictures) == 10
+    assert len(pictures) == 9
     assert all(each.get("role") == "img" and each.get("aria-label") for each in pictures)
     months = next(each for each in pictures if each.get("aria-label") == "每月净销售额:老会员和其他")
     assert [each.text for each in months.iter("title")] == [
@@ -152,6 +152,11 @@ async def test_what_can_not_be_compared_is_said(world: Desk) -> None:
     assert comparisons(first, ZH).startswith("上月(2025 年 12 月)和去年同月(2025 年 1 月)都没有数据,无从比较")
     assert "比上月" not in terminal(first, ZH).split("■")[2]
     assert "数据从 2026 年 1 月开始,更早来过的会员在这里也算新会员。" in terminal(first, ZH)
+    assert first.repurchase is None
+    assert "数据从本月开始,分不清谁是第一次买。" in terminal(first, ZH)
+    march = await told(world)
+    # A and B first bought in January, the first month of the data; C in February, D in March.
+    assert march.repurchase is not None and march.repurchase.first_purchase_members == 2
 
 
 async def test_a_month_without_orders_names_those_that_have_some(world: Desk) -> None:
@@ -240,7 +245,7 @@ async def test_a_browser_shows_it(world: Desk, tmp_path: Path) -> None:
         stderr=asyncio.subprocess.DEVNULL,
     )
     shown, _ = await asyncio.wait_for(process.communicate(), 60)
-    assert shown.decode().count("<svg") == 10
+    assert shown.decode().count("<svg") == 9
     assert "本月净销售额 152.00 元" in shown.decode()
 
 
@@ -293,6 +298,7 @@ def test_numbers_as_they_are_read() -> None:
 
 def test_block_characters() -> None:
     assert sparkline([0, 1, 4, 8]) == " ▁▄█"
+    assert sparkline([7]) == "█"
     assert sparkline([100, 110, 120]) == "▂▅█"
     assert (bar(8, 8, 2), bar(1, 16, 2), bar(0, 8, 2), bar(3, 8, 2)) == ("██", "▏", "", "▊")
 
@@ -315,14 +321,13 @@ def test_scales() -> None:
 
 
 def test_small_batches_are_taken_together_and_chance_is_no_trend() -> None:
-    rows = [("2025-01", 900, 810), ("2025-02", 100, 70), ("2025-03", 50, 30), ("2025-04", 20, 12), ("2025-05", 15, 9)]
-    newest, older = sentences._batches(rows, "2025-01")
+    rows = [("2025-02", 100, 70), ("2025-03", 50, 30), ("2025-04", 20, 12), ("2025-05", 15, 9)]
+    newest, older = sentences._batches(rows)
     assert newest == sentences._Batch("2025-04", "2025-05", 35, 21)
-    # Without the first month of the data, in which everybody is new.
     assert older == sentences._Batch("2025-02", "2025-03", 150, 100)
     assert sentences._against(newest, older, ZH) is None
     worse = sentences._Batch("2025-04", "2025-05", 35, 10)
     assert sentences._against(worse, older, ZH) == (
         "比之前几批(66.7%)低 38.1 个百分点:新会员留得差了,看看近来有什么不同。"
     )
-    assert sentences._batches(rows[-1:], "2025-01") == (None, None)
+    assert sentences._batches(rows[-1:]) == (None, None)
