@@ -14,9 +14,9 @@ export interface MenuGroup {
 }
 
 /** What somebody may open, in groups. */
-export function menuFor(can: (permission: string | undefined) => boolean, all: Room[] = rooms): MenuGroup[] {
+export function menuFor(can: (permission: string | undefined) => boolean): MenuGroup[] {
   return GROUPS.map((group) => ({
     group,
-    rooms: all.filter((room) => room.group === group && can(room.permission)),
+    rooms: rooms.filter((room) => room.group === group && can(room.permission)),
   })).filter((each) => each.rooms.length > 0)
 }

@@ -29,7 +29,7 @@ function routesOf(room: Room): RouteRecordRaw[] {
   }))
 }
 
-const routes = (all: Room[]): RouteRecordRaw[] => [
+const routes = (): RouteRecordRaw[] => [
   {
     path: '/login',
     name: 'login',
@@ -47,7 +47,7 @@ const routes = (all: Room[]): RouteRecordRaw[] => [
     component: ShellLayout,
     children: [
       { path: '', name: 'start', component: () => import('./StartPage.vue') },
-      ...all.flatMap(routesOf),
+      ...rooms.flatMap(routesOf),
       {
         path: ':rest(.*)*',
         name: 'nowhere',
@@ -63,13 +63,13 @@ export function safeNext(next: unknown): string {
   return typeof next === 'string' && next.startsWith('/') && !next.startsWith('//') && !next.includes('\\') ? next : '/'
 }
 
-export function makeRouter(history: RouterHistory = createWebHistory(), all: Room[] = rooms): Router {
+export function makeRouter(history: RouterHistory = createWebHistory()): Router {
   const router = createRouter({
     history,
-    routes: routes(all),
+    routes: routes(),
     scrollBehavior: (to, from, saved) => saved ?? (to.path === from.path ? undefined : { top: 0 }),
   })
-  guard(router, all)
+  guard(router)
   router.afterEach(end)
   router.onError((error: unknown, to) => {
     end()
@@ -82,6 +82,8 @@ export function makeRouter(history: RouterHistory = createWebHistory(), all: Roo
   carried.onUnauthorized = () => {
     const session = useSession()
     const here = router.currentRoute.value
+    // At the start nobody is logged in, and nothing has ended.
+    if (!session.current) return
     session.forget()
     useCatalog().forget()
     if (!here.meta.open) void router.push({ name: 'login', query: { next: here.fullPath, expired: '1' } })
@@ -89,7 +91,7 @@ export function makeRouter(history: RouterHistory = createWebHistory(), all: Roo
   return router
 }
 
-function guard(router: Router, all: Room[]): void {
+function guard(router: Router): void {
   router.beforeEach(async (to, from) => {
     begin()
     const session = useSession()
@@ -106,7 +108,7 @@ function guard(router: Router, all: Room[]): void {
     }
     if (to.name === 'login') return from.name === 'login' ? true : safeNext(to.query.next)
     if (to.name === 'start') {
-      const first = menuFor(session.can, all)[0]?.rooms[0]
+      const first = menuFor(session.can)[0]?.rooms[0]
       if (first) return { path: first.pages[0].path, replace: true }
     }
     return true
