@@ -60,6 +60,23 @@ async def test_the_first_run_makes_an_owner_and_tells_the_password_once(house: H
     assert console.export_text() == ""
 
 
+async def test_the_whole_way_in_and_out(house: House) -> None:
+    """One-time password, forced change, work, log-out; nothing is answered before and after."""
+    password = await house.hire()
+    async with house.browser() as browser:
+        assert (await browser.get("/v1/stores")).status_code == 401
+        entered = await house.log_in(browser, password)
+        assert (entered.status_code, entered.json()["must_change_password"]) == (200, True)
+        assert (await browser.get("/v1/stores")).json()["code"] == "password_change_required"
+        change = {"current_password": password, "new_password": OWN}
+        changed = await browser.post("/v1/session/password", json=change, headers=csrf(entered))
+        assert (changed.status_code, changed.json()["must_change_password"]) == (200, False)
+        assert (await browser.get("/v1/stores")).status_code == 200
+        assert (await browser.delete("/v1/session", headers=csrf(changed))).status_code == 204
+        assert (await browser.get("/v1/stores")).status_code == 401
+        assert (await browser.get("/v1/session")).status_code == 401
+
+
 async def test_a_one_time_password_runs_out(house: House) -> None:
     password = await house.hire()
     house.clock.forward(days=7)

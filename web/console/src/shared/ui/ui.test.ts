@@ -120,7 +120,12 @@ describe('MemberPicker', () => {
 
   it('asks for a phone, its end, a card, a number or a name', () => {
     expect(searchesFor('138 0000-1234')).toEqual([{ phone: '13800001234' }])
-    expect(searchesFor('1234')).toEqual([{ phone_last4: '1234' }, { card_no: '1234' }, { external_id: '1234' }, { member_id: '1234' }])
+    expect(searchesFor('1234')).toEqual([
+      { phone_last4: '1234' },
+      { card_no: '1234' },
+      { external_id: '1234' },
+      { member_id: '1234' },
+    ])
     expect(searchesFor('crm-1')).toEqual([{ card_no: 'crm-1' }, { external_id: 'crm-1' }, { name: 'crm-1' }])
     expect(searchesFor('张三')).toEqual([{ name: '张三' }])
     expect(searchesFor('  ')).toEqual([])
