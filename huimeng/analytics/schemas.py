@@ -46,17 +46,17 @@ _FIGURES = Figures(
     repeat_day_share_bps=6667,
 )
 _BEFORE = Figures(
-    orders=2,
-    net_fen=18800,
-    aov_fen=9400,
+    orders=3,
+    net_fen=20800,
+    aov_fen=6933,
     active_members=2,
     new_members=2,
     returning_members=0,
     returning_share_bps=0,
-    member_net_fen=18800,
+    member_net_fen=20800,
     returning_net_fen=0,
-    repeat_members=0,
-    repeat_share_bps=0,
+    repeat_members=1,
+    repeat_share_bps=5000,
     repeat_day_members=0,
     repeat_day_share_bps=0,
 )
@@ -85,17 +85,17 @@ _ANSWERS: dict[str, msgspec.Struct] = {
     ),
     "breakdown": values.Breakdown(**_ANSWER, by="store", adds_up=["orders", "net_fen"], total=_FIGURES, rows=[_STORE]),
     "repurchase": values.Repurchase(
-        **_ANSWER,
+        **{**_ANSWER, "period": PeriodOut(date(2026, 1, 1), _LAST, "asked")},
         data_to=date(2026, 3, 28),
-        first_purchase_members=2,
+        first_purchase_members=3,
         rows=[
             values.RepurchaseRow(
-                within_days=30,
-                members=1,
-                later_day_members=1,
-                later_day_share_bps=10000,
-                later_order_members=1,
-                later_order_share_bps=10000,
+                within_days=14,
+                members=3,
+                later_day_members=2,
+                later_day_share_bps=6667,
+                later_order_members=2,
+                later_order_share_bps=6667,
             )
         ],
     ),
@@ -107,7 +107,7 @@ _ANSWERS: dict[str, msgspec.Struct] = {
                 month="2026-02",
                 members=2,
                 cells=[
-                    values.CohortCell(months_later=0, members=2, share_bps=10000, net_fen=18800, complete=True),
+                    values.CohortCell(months_later=0, members=2, share_bps=10000, net_fen=20800, complete=True),
                     values.CohortCell(months_later=1, members=2, share_bps=10000, net_fen=52050, complete=False),
                 ],
             )
@@ -151,13 +151,11 @@ _ANSWERS: dict[str, msgspec.Struct] = {
         net_fen=85850,
         rows=[
             values.TopRow(
-                key="酒水",
-                name="酒水",
-                category=None,
+                name="酒",
+                category="酒",
                 orders=3,
-                net_fen=43800,
-                net_share_bps=5102,
-                active_members=2,
+                net_fen=40800,
+                net_share_bps=4752,
             )
         ],
     ),

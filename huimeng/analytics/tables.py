@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, Column, Date, DateTime, Index, Integer, PrimaryKeyConstraint, SmallInteger
+from sqlalchemy import BigInteger, Column, Date, DateTime, Index, Integer, PrimaryKeyConstraint, SmallInteger, Text
 
 from huimeng.infra.schema import tenant_table
 
 figure_cursor = tenant_table(
     "figure_cursor",
     Column("cell_id", BigInteger, primary_key=True, autoincrement=False),
-    Column("seq", BigInteger, nullable=False, comment="last event of the outbox that the figures hold"),
+    Column("seq", BigInteger, nullable=False, comment="last event of the outbox in the figures; -1: make them anew"),
     Column("at", DateTime(timezone=True), comment="when that event happened; null before the first"),
     hot=True,
 )
@@ -36,7 +36,49 @@ member_month = tenant_table(
     Column("member_id", BigInteger, nullable=False),
     Column("orders", Integer, nullable=False),
     Column("net_fen", BigInteger, nullable=False),
+    Column("first_day", Date, comment="with an order that is kept; null without"),
+    Column("last_day", Date),
     PrimaryKeyConstraint("cell_id", "month", "store_id", "member_id"),
+)
+
+# What members bought of a category: an order counts in each category of which it keeps something.
+category_day = tenant_table(
+    "category_day",
+    Column("cell_id", BigInteger, nullable=False),
+    Column("category", Text, nullable=False),
+    Column("business_day", Date, nullable=False),
+    Column("store_id", BigInteger, nullable=False),
+    Column("member_id", BigInteger, nullable=False, comment="0: all anonymous orders together"),
+    Column("orders", Integer, nullable=False),
+    Column("net_fen", BigInteger, nullable=False),
+    PrimaryKeyConstraint("cell_id", "category", "business_day", "store_id", "member_id"),
+)
+
+# Categories and products without members, for comparing them: of all stores by day and by month, of a store by month.
+# What a store sold on single days is read from its orders.
+sold_day = tenant_table(
+    "sold_day",
+    Column("cell_id", BigInteger, nullable=False),
+    Column("what", SmallInteger, nullable=False, comment="1: categories, 2: products"),
+    Column("business_day", Date, nullable=False),
+    Column("category", Text, nullable=False),
+    Column("product", Text, nullable=False, comment="'' of a category"),
+    Column("orders", Integer, nullable=False),
+    Column("net_fen", BigInteger, nullable=False),
+    PrimaryKeyConstraint("cell_id", "what", "business_day", "category", "product"),
+)
+
+sold_month = tenant_table(
+    "sold_month",
+    Column("cell_id", BigInteger, nullable=False),
+    Column("what", SmallInteger, nullable=False, comment="1: categories, 2: products"),
+    Column("store_id", BigInteger, nullable=False, comment="0: all stores together"),
+    Column("month", Date, nullable=False, comment="its first day"),
+    Column("category", Text, nullable=False),
+    Column("product", Text, nullable=False, comment="'' of a category"),
+    Column("orders", Integer, nullable=False),
+    Column("net_fen", BigInteger, nullable=False),
+    PrimaryKeyConstraint("cell_id", "what", "store_id", "month", "category", "product"),
 )
 
 member_first = tenant_table(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from decimal import Decimal
 
 import msgspec
@@ -10,7 +10,7 @@ import msgspec
 from huimeng.kernel.errors import InvalidInput
 from huimeng.kernel.money import allocate
 from huimeng.order.errors import OrderNotRefundable, RefundTooLarge
-from huimeng.order.rules import Line, Order, Status, Tender
+from huimeng.order.rules import Line, LineInput, Order, Status, Tender, is_given_back, product_of
 
 
 class WantedLine(msgspec.Struct, frozen=True):
@@ -167,3 +167,44 @@ def given_back(tenders: Sequence[Tender], wanted: Sequence[tuple[str, int]]) -> 
         for tender, share in zip(tenders, shares, strict=True)
     ]
     return [share + more for share, more in zip(shares, share_over_tenders(after, rest), strict=True)]
+
+
+class Goods(msgspec.Struct, frozen=True):
+    """What an event changes of a category (product None) or of a product of it: orders with some of it, net sales."""
+
+    category: str
+    product: str | None
+    orders: int
+    net_fen: int
+
+
+def _names(line: Line | LineInput) -> list[tuple[str, str | None]]:
+    return [(line.category, None), (line.category, product_of(line))]
+
+
+def goods_given_up(lines: Iterable[LineInput]) -> list[Goods]:
+    """What goes when all of an order does."""
+    taken: dict[tuple[str, str | None], int] = {}
+    for line in lines:
+        for name in _names(line):
+            taken[name] = taken.get(name, 0) + line.paid_fen
+    found = sorted(taken.items(), key=lambda each: (each[0][0], each[0][1] or ""))
+    return [Goods(*name, -1, -net_fen) for name, net_fen in found]
+
+
+def goods_change(before: Iterable[Line], after: Iterable[Line], *, kept: bool) -> list[Goods]:
+    """What a refund changes, in the order of categories; kept: something of the order is left."""
+    changes: dict[tuple[str, str | None], list[int]] = {}
+    had: set[tuple[str, str | None]] = set()
+    has: set[tuple[str, str | None]] = set()
+    for lines, sign, there in ((before, -1, had), (after, 1, has)):
+        for line in lines:
+            for name in _names(line):
+                change = changes.setdefault(name, [0, 0])
+                change[1] += sign * (line.paid_fen - line.refunded_fen)
+                if (sign < 0 or kept) and not is_given_back(line):
+                    there.add(name)
+    for goods, change in changes.items():
+        change[0] = (goods in has) - (goods in had)
+    found = sorted(changes.items(), key=lambda change: (change[0][0], change[0][1] or ""))
+    return [Goods(*name, orders, net_fen) for name, (orders, net_fen) in found if orders or net_fen]

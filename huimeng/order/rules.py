@@ -151,6 +151,17 @@ class Line(msgspec.Struct, frozen=True):
     growth_reversed: int
 
 
+def product_of(line: Line | LineInput) -> str:
+    """What figures know a product by, within its category: its name, or its SKU when it has none."""
+    return line.product or line.sku
+
+
+def is_given_back(line: Line) -> bool:
+    """Wholly refunded; a line of nothing (no amount, no pieces) goes with its order only."""
+    whole = line.refunded_fen == line.paid_fen and line.refunded_quantity == line.quantity
+    return whole and bool(line.paid_fen or line.quantity)
+
+
 class Tender(msgspec.Struct, frozen=True):
     """One way in which an order was paid, and how much of it went back."""
 

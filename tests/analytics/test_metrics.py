@@ -2,149 +2,340 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import AsyncIterator
 from datetime import UTC, date, datetime
+from pathlib import Path
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
+import msgspec
 import pytest
 
-from huimeng.analytics import service
-from huimeng.analytics.service import Asked, asking
-from huimeng.analytics.values import Figures
+from huimeng.analytics import rules, service
+from huimeng.analytics.rules import BehindFigure, RfmMethod
+from huimeng.analytics.service import Asked, Which, asking
+from huimeng.analytics.values import Figures, MembersBehind
 from huimeng.checkout.commands import ImportOrder, RefundOrder
 from huimeng.checkout.rules import WantedLine
-from huimeng.infra.crypto import Vault
+from huimeng.infra.crypto import MerchantKeys, Vault
 from huimeng.infra.database import Database
 from huimeng.infra.teller import Teller
 from huimeng.kernel.money import parse_fen
 from huimeng.kernel.times import business_day, utc_now
 from huimeng.member.service import join_member
 from huimeng.member.values import IdentityInput, MemberInput
-from huimeng.merchant.service import create_store, merchant_keys
-from huimeng.merchant.values import Store, StoreInput
+from huimeng.merchant.service import create_region, create_store, merchant_keys, update_store
+from huimeng.merchant.values import Store, StoreInput, StorePatch
 from huimeng.order.rules import LineInput, OrderInput
 from tests.conftest import Shop
 
+PAGE = Path(__file__).parents[2] / "docs" / "rules" / "metrics.md"
 SHANGHAI = ZoneInfo("Asia/Shanghai")
 MARCH = Asked(first=date(2026, 3, 1), last=date(2026, 3, 31))
-BAR = Asked(first=date(2026, 3, 1), last=date(2026, 3, 31), store="s2")
-IN_TIME = [
-    (1, "2026-02-20 12:00", "s1", "A", "100.00"),
-    (2, "2026-03-02 10:00", "s1", "A", "120.50"),
-    (3, "2026-03-03 11:00", "s1", "B", "200.00"),
-    (4, "2026-03-03 21:00", "s2", None, "58.00"),
-    (5, "2026-03-09 22:00", "s2", "B", "80.00"),
-    (6, "2026-03-16 02:10", "s2", "C", "300.00"),
-    (7, "2026-03-20 15:00", "s1", "A", "45.00"),
-    (8, "2026-03-28 16:00", "s1", "C", "150.00"),
-    (9, "2026-03-31 20:00", "s2", "D", "66.00"),
-]
-LATE = (10, "2026-02-27 18:00", "s1", "C", "88.00")
+QUARTER = Asked(first=date(2026, 1, 1), last=date(2026, 3, 31))
+Row = dict[str, str]
+
+
+def tables() -> list[list[Row]]:
+    """The tables below "Worked example" and above "Points", rows by column."""
+    below = PAGE.read_text(encoding="utf-8").split("\n## Worked example", 1)[1].split("\n## Points", 1)[0]
+    found = []
+    for block in re.findall(r"(?:^\|.*\n)+", below, re.MULTILINE):
+        header, _, *rows = ([c.strip() for c in row.strip("|").split("|")] for row in block.strip().splitlines())
+        found.append([dict(zip(header, row, strict=True)) for row in rows])
+    return found
+
+
+ORDERS, PERIODS, BUCKETS, SIDE_BY_SIDE, REPURCHASE, COHORTS, RFM, CONCENTRATION, AUDIENCE, BEHIND = tables()
 
 
 class Example(NamedTuple):
-    """first: March when orders 1 to 9 were in; the database is as it is in the end."""
+    """first: March before anything was refunded; the database is as it is in the end."""
 
     db: Database
     merchant_id: int
     first: Figures
+    keys: MerchantKeys
+    members: dict[str, int]
 
 
 @pytest.fixture
 async def example(db: Database, vault: Vault, teller: Teller, shop: Shop) -> AsyncIterator[Example]:
     async with db.tenant(shop.merchant_id) as conn:
+        await create_region(conn, shop.merchant_id, "east", "东区")
+        await update_store(conn, shop.merchant_id, shop.store.store_id, StorePatch(region="east"))
         bar = await create_store(conn, shop.merchant_id, StoreInput(code="s2", name="酒吧", day_cut_minutes=240))
         keys = await merchant_keys(conn, vault, shop.merchant_id)
     stores = {"s1": shop.store, "s2": bar}
-    members: dict[str | None, int | None] = {None: None}
+    members: dict[str, int] = {}
     for name in "ABCD":
         wanted = MemberInput(identities=[IdentityInput("external_id", name)])
         joined: Any = await teller.submit(join_member(shop.cell_id, keys, wanted, now=utc_now(), key=f"join:{name}"))
         members[name] = int(joined.value.member_id)
-    taken = {row[0]: await take(teller, shop.cell_id, stores, members, row) for row in IN_TIME}
+    late = [row for row in ORDERS if "late" in row["later"]]
+    taken = {row["#"]: await take(teller, shop.cell_id, stores, members, row) for row in ORDERS if row not in late}
     await service.project(db, shop.merchant_id)
     first = (await service.overview(db, shop.merchant_id, MARCH)).figures
-
-    await teller.submit(RefundOrder(shop.cell_id, taken[7], None, key="refund:7"))
-    part = WantedLine(1, amount_fen=5000)
-    await teller.submit(RefundOrder(shop.cell_id, taken[8], [part], key="refund:8"))
-    await teller.submit(RefundOrder(shop.cell_id, taken[9], None, key="void:9", void=True))
-    await take(teller, shop.cell_id, stores, members, LATE)
+    for row in ORDERS:
+        if "refunded" in row["later"] or "voided" in row["later"]:
+            await teller.submit(give_back(shop.cell_id, taken[row["#"]], row))
+    for row in late:
+        await take(teller, shop.cell_id, stores, members, row)
     await service.project(db, shop.merchant_id)
-    yield Example(db, shop.merchant_id, first)
+    yield Example(db, shop.merchant_id, first, keys, members)
 
 
-async def take(
-    teller: Teller, cell_id: int, stores: dict[str, Store], members: dict[str | None, int | None], row: Any
-) -> int:
-    number, at, place, member, paid = row
-    store = stores[place]
-    ordered_at = datetime.fromisoformat(at).replace(tzinfo=SHANGHAI)
-    fen = parse_fen(paid)
+async def take(teller: Teller, cell_id: int, stores: dict[str, Store], members: dict[str, int], row: Row) -> int:
+    store = stores[row["store"]]
+    ordered_at = datetime.fromisoformat(row["ordered at"]).replace(tzinfo=SHANGHAI)
+    lines = []
+    for part in row["goods"].split(" + "):
+        goods, _, paid = part.rpartition(" ")
+        category, _, product = goods.partition("/")
+        fen = parse_fen(paid)
+        lines.append(LineInput(sku="x", category=category, product=product, list_fen=fen, paid_fen=fen))
     order = OrderInput(
         source="till",
         store_id=store.store_id,
-        order_no=str(number),
+        order_no=row["#"],
         business_day=business_day(ordered_at, store.timezone, store.day_cut_minutes),
         ordered_at=ordered_at,
-        member_id=members[member],
-        lines=(LineInput(sku="x", list_fen=fen, paid_fen=fen),),
+        member_id=members.get(row["member"]),
+        lines=tuple(lines),
         tenders=(),
     )
+    assert order.paid_fen == parse_fen(row["paid"])
     reply: Any = await teller.submit(ImportOrder(cell_id, order, earn=False))
     assert reply.value.outcome == "created"
     return int(reply.value.order_id)
 
 
-def told(figures: Figures) -> tuple[int, int, int | None, int, int, int]:
-    return (
-        figures.orders,
-        figures.net_fen,
-        figures.aov_fen,
-        figures.active_members,
-        figures.new_members,
-        figures.returning_members,
-    )
+def give_back(cell_id: int, order_id: int, row: Row) -> RefundOrder:
+    """What the column "later" says."""
+    key, later = f"back:{row['#']}", row["later"]
+    if later == "voided":
+        return RefundOrder(cell_id, order_id, None, key=key, void=True)
+    if later == "refunded, all":
+        return RefundOrder(cell_id, order_id, None, key=key)
+    category = later.removesuffix(" refunded")
+    parts = [part.partition("/")[0] for part in row["goods"].split(" + ")]
+    return RefundOrder(cell_id, order_id, [WantedLine(parts.index(category) + 1)], key=key)
+
+
+def yuan(fen: int | None) -> str:
+    return "-" if fen is None else f"{fen / 100:.2f}"
+
+
+def percent(bps: int | None) -> str:
+    return "-" if bps is None else f"{bps / 100:.2f}%"
+
+
+def told(figures: Figures) -> list[str]:
+    """As a row of the table of March writes it."""
+    return [
+        str(figures.orders),
+        yuan(figures.net_fen),
+        yuan(figures.aov_fen),
+        *map(str, (figures.active_members, figures.new_members, figures.returning_members)),
+        *map(str, (figures.repeat_members, figures.repeat_day_members)),
+    ]
 
 
 async def test_the_table_of_march(example: Example) -> None:
-    assert told(example.first) == (8, 101950, 12744, 4, 3, 1)
-    final = await service.overview(example.db, example.merchant_id, MARCH)
-    assert told(final.figures) == (6, 85850, 14308, 3, 1, 2)
-    bar = await service.overview(example.db, example.merchant_id, BAR)
-    assert told(bar.figures) == (3, 43800, 14600, 2, 1, 1)
-    assert (final.lag_events, final.period.chosen, final.store, bar.store) == (0, "asked", None, "s2")
+    async def of(**cut: str) -> Figures:
+        asked = msgspec.structs.replace(MARCH, **cut)
+        return (await service.overview(example.db, example.merchant_id, asked)).figures
+
+    whole = await service.overview(example.db, example.merchant_id, MARCH)
+    shown = {
+        "at first": example.first,
+        "in the end": whole.figures,
+        "store s2": await of(store="s2"),
+        "region east": await of(region="east"),
+        "category 茶": await of(category="茶"),
+        "before: 01-29 to 02-28": whole.previous.figures,
+    }
+    assert {name: told(figures) for name, figures in shown.items()} == {
+        row["March"]: [value for name, value in row.items() if name != "March"] for row in PERIODS
+    }
+    assert (whole.previous.first, whole.previous.last) == (date(2026, 1, 29), date(2026, 2, 28))
+    assert (whole.lag_events, whole.lag_seconds, whole.period.chosen) == (0, 0.0, "asked")
+    assert (whole.figures.member_net_fen, whole.figures.returning_net_fen) == (80050, 52050)
+    assert (whole.figures.returning_share_bps, whole.figures.repeat_share_bps) == (6667, 6667)
 
 
-async def test_the_table_of_weeks(example: Example) -> None:
-    found = await service.trend(example.db, example.merchant_id, MARCH, "week")
+async def test_an_empty_region_is_the_stores_in_none(example: Example) -> None:
+    for one, other in ((Asked(region=""), Asked(store="s2")), (Asked(region="east"), Asked(store="s1"))):
+        days = {"first": MARCH.first, "last": MARCH.last}
+        found = [
+            (await service.overview(example.db, example.merchant_id, msgspec.structs.replace(a, **days))).figures
+            for a in (one, other)
+        ]
+        assert found[0] == found[1]
+    both = msgspec.structs.replace(MARCH, store="s1", region="")
+    assert (await service.overview(example.db, example.merchant_id, both)).figures.orders == 0
+
+
+async def test_the_table_of_buckets(example: Example) -> None:
+    shown = []
+    for asked, grain in ((MARCH, "week"), (Asked(first=date(2026, 2, 1), last=date(2026, 3, 31)), "month")):
+        shown += (await service.trend(example.db, example.merchant_id, asked, grain)).buckets  # type: ignore[arg-type]
+    shown += (await service.trend(example.db, example.merchant_id, QUARTER, "quarter")).buckets
     assert [
-        (b.label, b.first.day, b.last.day, b.figures.orders, b.figures.net_fen, b.figures.active_members)
-        for b in found.buckets
-    ] == [
-        ("2026-W09", 1, 1, 0, 0, 0),
-        ("2026-W10", 2, 8, 3, 37850, 2),
-        ("2026-W11", 9, 15, 2, 38000, 2),
-        ("2026-W12", 16, 22, 0, 0, 0),
-        ("2026-W13", 23, 29, 1, 10000, 1),
-        ("2026-W14", 30, 31, 0, 0, 0),
-    ]
-    assert [bucket.figures.new_members for bucket in found.buckets] == [0, 1, 0, 0, 0, 0]
+        [
+            bucket.label,
+            str(bucket.figures.orders),
+            yuan(bucket.figures.net_fen),
+            str(bucket.figures.active_members),
+            str(bucket.figures.new_members),
+            percent(bucket.figures.returning_share_bps),
+        ]
+        for bucket in shown
+    ] == [list(row.values()) for row in BUCKETS]
+    assert (shown[0].first, shown[0].last, shown[5].last) == (MARCH.first, MARCH.first, MARCH.last)
 
 
-async def test_the_quarter_and_february(example: Example) -> None:
-    quarter = await service.trend(
-        example.db, example.merchant_id, Asked(first=date(2026, 1, 1), last=date(2026, 3, 31)), "quarter"
+async def test_side_by_side(example: Example) -> None:
+    found: list[list[str]] = []
+    for by in ("store", "region", "category"):
+        answer = await service.breakdown(example.db, example.merchant_id, MARCH, by)
+        for row in answer.rows:
+            active = "-" if row.active_members is None else str(row.active_members)
+            share = percent(row.net_share_bps)
+            found.append([by, row.key or "none", str(row.orders), yuan(row.net_fen), share, active])
+        for name in answer.adds_up:
+            assert sum(getattr(row, name) for row in answer.rows) == getattr(answer.total, name)
+        assert answer.adds_up == (["net_fen"] if by == "category" else ["orders", "net_fen"])
+    products = await service.top(example.db, example.merchant_id, MARCH, "product", 10)
+    found += (
+        ["product", each.name, str(each.orders), yuan(each.net_fen), percent(each.net_share_bps), "-"]
+        for each in products.rows
     )
-    assert [told(bucket.figures) for bucket in quarter.buckets] == [(8, 104650, 13081, 3, 3, 0)]
-    months = await service.trend(
-        example.db, example.merchant_id, Asked(first=date(2026, 2, 1), last=date(2026, 3, 31)), "month"
-    )
-    assert [told(bucket.figures) for bucket in months.buckets] == [
-        (2, 18800, 9400, 2, 2, 0),
-        (6, 85850, 14308, 3, 1, 2),
+    assert found == [list(row.values()) for row in SIDE_BY_SIDE]
+    of_tea = msgspec.structs.replace(MARCH, category="茶", store="s1")
+    assert [row.name for row in (await service.top(example.db, example.merchant_id, of_tea, "product", 10)).rows] == [
+        "乌龙"
     ]
+
+
+async def test_after_the_first_purchase(example: Example) -> None:
+    within = ",".join(row["within"] for row in REPURCHASE)
+    found = await service.repurchase(example.db, example.merchant_id, QUARTER, within)
+    assert [
+        [str(n) for n in (row.within_days, row.members, row.later_day_members, row.later_order_members)]
+        for row in found.rows
+    ] == [list(row.values()) for row in REPURCHASE]
+    assert (found.data_to, found.first_purchase_members) == (date(2026, 3, 28), 3)
+    assert [row.later_day_share_bps for row in found.rows] == [3333, 6667, 10000, None]
+    for row in found.rows:
+        days = {"within": row.within_days}
+        counts = {
+            "first_purchase": row.members,
+            "later_day": row.later_day_members,
+            "later_order": row.later_order_members,
+            "not_repurchased": row.members - row.later_order_members,
+        }
+        for figure, count in counts.items():
+            assert len((await behind(example, QUARTER, figure=figure, **days)).items) == count
+
+
+async def test_cohorts(example: Example) -> None:
+    found = await service.cohorts(example.db, example.merchant_id, QUARTER)
+    shown = [
+        [
+            cohort.month,
+            str(cell.months_later),
+            str(cell.members),
+            percent(cell.share_bps),
+            yuan(cell.net_fen),
+            "yes" if cell.complete else "no",
+        ]
+        for cohort in found.cohorts
+        for cell in cohort.cells
+    ]
+    assert shown == [list(row.values()) for row in COHORTS]
+    for row in COHORTS:
+        which = {"cohort": row["cohort"], "months_later": int(row["months later"])}
+        assert (await behind(example, QUARTER, figure="cohort", **which)).members == int(row["members"])
+
+
+@pytest.mark.parametrize("method", ["rank", "quantile"])
+async def test_rfm(example: Example, method: RfmMethod) -> None:
+    found = await service.rfm(example.db, example.merchant_id, MARCH, method)
+    assert len(found.cells) == 125
+    wanted: dict[str, list[Row]] = {}
+    for row in RFM:
+        wanted.setdefault(row[method], []).append(row)
+    held = {f"{cell.r}{cell.f}{cell.m}": cell for cell in found.cells if cell.members}
+    assert set(held) == set(wanted)
+    for name, rows in wanted.items():
+        cell = held[name]
+        assert (cell.members, cell.orders) == (len(rows), sum(int(row["orders"]) for row in rows))
+        assert {row[f"group by {method}"] for row in rows} == {cell.group}
+        listed = await behind(example, MARCH, figure="rfm", method=method, rfm=name)
+        assert names(example, listed) == [row["member"] for row in rows]
+    for group in found.groups:
+        listed = await behind(example, MARCH, figure="rfm", method=method, group=group.group)
+        assert sorted(names(example, listed)) == [
+            row["member"] for row in RFM if row[f"group by {method}"] == group.group
+        ]
+    recency = {score.score: (score.least, score.most) for score in found.scales[0].scores if score.members}
+    assert recency == {int(row[method][0]): (int(row["recency"]),) * 2 for row in RFM}
+
+
+async def test_concentration(example: Example) -> None:
+    found = await service.concentration(example.db, example.merchant_id, MARCH)
+    shown = [
+        [f"{share.percent}%", str(share.members), yuan(share.net_fen), percent(share.net_share_bps)]
+        for share in found.top
+        if share.percent in (1, 20, 50)
+    ]
+    assert shown == [list(row.values()) for row in CONCENTRATION]
+    assert (found.members, found.net_fen, found.curve[0].net_fen, found.curve[-1].net_share_bps) == (3, 80050, 0, 10000)
+    assert names(example, await behind(example, MARCH, figure="top", percent=50)) == ["C", "B"]
+
+
+async def test_members_against_others(example: Example) -> None:
+    found = await service.audience(example.db, example.merchant_id, MARCH)
+    shown = [
+        [name, str(side.orders), yuan(side.net_fen), yuan(side.aov_fen), percent(side.orders_share_bps)]
+        for name, side in (("members", found.members), ("others", found.others))
+    ]
+    assert shown == [list(row.values()) for row in AUDIENCE]
+    assert (found.has_others, found.aov_ratio_bps) == (True, 27603)
+    assert [note.code for note in found.notes] == ["selection", "no_repurchase_of_others"]
+    alone = await service.audience(example.db, example.merchant_id, msgspec.structs.replace(MARCH, store="s1"))
+    assert (alone.has_others, alone.aov_ratio_bps, alone.others.aov_fen) == (False, None, None)
+    assert [note.code for note in alone.notes] == ["no_others", "no_repurchase_of_others"]
+
+
+async def behind(example: Example, asked: Asked, **which: Any) -> MembersBehind:
+    return await service.members_behind(example.db, example.keys, example.merchant_id, asked, Which(**which))
+
+
+def names(example: Example, found: MembersBehind) -> list[str]:
+    by_id = {str(member_id): name for name, member_id in example.members.items()}
+    return [by_id[item.member_id] for item in found.items]
+
+
+async def test_the_members_behind(example: Example) -> None:
+    for row in BEHIND:
+        figure: BehindFigure = row["figure"]  # type: ignore[assignment]
+        assert names(example, await behind(example, MARCH, figure=figure)) == row["members"].split()
+
+
+async def test_the_members_behind_come_in_pages(example: Example) -> None:
+    seen, cursor = [], None
+    while True:
+        asked = (example.db, example.keys, example.merchant_id, MARCH, Which(), cursor, 2)
+        page = await service.members_behind(*asked)
+        assert page.members == 3
+        seen += names(example, page)
+        cursor = page.next_cursor
+        if cursor is None:
+            break
+    assert seen == ["C", "B", "A"]
 
 
 async def test_without_days_the_last_that_hold_orders_are_shown(
@@ -153,18 +344,41 @@ async def test_without_days_the_last_that_hold_orders_are_shown(
     monkeypatch.setattr(asking, "utc_now", lambda: datetime(2026, 4, 10, tzinfo=UTC))
     found = await service.overview(example.db, example.merchant_id, Asked())
     assert (found.period.chosen, found.figures.orders) == ("last_30_days", 2)
+    # Tea was last kept on 03-02, in the 30 days before.
+    tea = await service.overview(example.db, example.merchant_id, Asked(category="茶"))
+    assert (tea.period.chosen, tea.period.last, tea.figures.orders) == ("last_with_data", date(2026, 3, 2), 2)
     monkeypatch.setattr(asking, "utc_now", lambda: datetime(2026, 6, 1, tzinfo=UTC))
     found = await service.overview(example.db, example.merchant_id, Asked())
     assert (found.period.chosen, found.figures.orders) == ("last_with_data", 7)
     assert (found.period.first, found.period.last) == (date(2026, 2, 27), date(2026, 3, 28))
+    months = await service.cohorts(example.db, example.merchant_id, Asked())
+    assert (months.period.chosen, months.period.first) == ("last_12_months", date(2025, 7, 1))
 
 
 async def test_figures_made_anew_are_the_same(example: Example) -> None:
-    before = await service.trend(
-        example.db, example.merchant_id, Asked(first=date(2026, 1, 1), last=date(2026, 4, 30)), "day"
-    )
+    year = Asked(first=date(2026, 1, 1), last=date(2026, 4, 30))
+    before = await service.trend(example.db, example.merchant_id, year, "day")
     await service.rebuild(example.db, example.merchant_id)
-    after = await service.trend(
-        example.db, example.merchant_id, Asked(first=date(2026, 1, 1), last=date(2026, 4, 30)), "day"
-    )
+    after = await service.trend(example.db, example.merchant_id, year, "day")
     assert after.buckets == before.buckets
+
+
+async def test_a_merchant_without_orders_is_told_so(db: Database, vault: Vault, shop: Shop) -> None:
+    async with db.tenant(shop.merchant_id) as conn:
+        keys = await merchant_keys(conn, vault, shop.merchant_id)
+    asked = (db, shop.merchant_id, Asked())
+    found = await service.overview(*asked)
+    assert (found.figures.orders, found.figures.aov_fen, found.figures.returning_share_bps) == (0, None, None)
+    assert [row.orders for row in (await service.breakdown(*asked, "store")).rows] == [0]
+    assert (await service.breakdown(*asked, "category")).rows == []
+    again = await service.repurchase(*asked)
+    assert (again.data_to, [row.members for row in again.rows]) == (None, [0, 0, 0])
+    assert (await service.cohorts(*asked)).cohorts == []
+    rfm = await service.rfm(*asked)
+    assert (rfm.members, len(rfm.cells), len(rfm.groups)) == (0, 125, len(rules.RFM_GROUPS))
+    concentration = await service.concentration(*asked)
+    assert {(share.members, share.net_share_bps) for share in concentration.top} == {(0, None)}
+    assert (await service.top(*asked, "product", 5)).rows == []
+    assert [note.code for note in (await service.audience(*asked)).notes] == ["no_others", "no_repurchase_of_others"]
+    nobody = await service.members_behind(db, keys, shop.merchant_id, Asked(), Which())
+    assert (nobody.members, nobody.items, nobody.next_cursor) == (0, [], None)

@@ -48,6 +48,7 @@ def figure(day: date, store_id: int, member_id: int | None, net_fen: int, orders
         "member_id": member_id,
         "net_fen": net_fen,
         "orders": orders,
+        "goods": [],
     }
 
 

@@ -109,8 +109,8 @@ async def _by_category(scope: Scope, total: Sums) -> list[BreakdownRow]:
     found = await sums.sold(scope.conn, scope.cell_id, scope.period, scope.cut, "category")
     return [
         BreakdownRow(
-            key=row.key,
-            name=row.key,
+            key=row.category,
+            name=row.category,
             orders=row.orders,
             net_fen=row.net_fen,
             net_share_bps=rules.share_bps(row.net_fen, total.net_fen),
@@ -133,13 +133,11 @@ async def top(db: Database, merchant_id: int, asked: Asked, of: TopOf, limit: in
             net_fen=total.net_fen,
             rows=[
                 TopRow(
-                    key=row.key,
-                    name=row.key,
-                    category=row.category if of == "product" else None,
+                    name=row.product if of == "product" else row.category,
+                    category=row.category,
                     orders=row.orders,
                     net_fen=row.net_fen,
                     net_share_bps=rules.share_bps(row.net_fen, total.net_fen),
-                    active_members=row.active,
                 )
                 for row in found
             ],

@@ -25,16 +25,24 @@ async def project(db: Database, merchant_id: int, *, step: int = STEP, stop: asy
     while True:
         async with db.tenant(merchant_id) as conn:
             done = await _step(conn, cell_id, step)
+        if done is None:
+            await rebuild(db, merchant_id)
+            continue
         passed += done
         if done < step or (stop is not None and stop.is_set()):
             return passed
 
 
-async def _step(conn: Connection, cell_id: int, step: int) -> int:
+async def _step(conn: Connection, cell_id: int, step: int) -> int | None:
+    """The events passed; None when the figures can't be kept up by events and are to be made anew."""
     after = await projection.lock_cursor(conn, cell_id)
+    if after == projection.ANEW:
+        return None
     upto = min(after + step, await projection.last_event(conn, cell_id))
     if upto <= after:
         return 0
+    if not await projection.can_be_added(conn, cell_id, after, upto):
+        return None
     await projection.apply_events(conn, cell_id, after, upto)
     return upto - after
 

@@ -3,24 +3,45 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import date
+from datetime import date, timedelta
 from typing import Any
 
 import msgspec
 
-from huimeng.analytics.rules import Period, RfmMethod
+from huimeng.analytics.rules import LAST_DAY, Period, RfmMethod
 from huimeng.analytics.store.rows import Cut, bought, rows, start_of
 from huimeng.infra.database import Connection
 
-# The first purchase in the cut, of members who made it in the period.
+# The first purchase in the cut, of members who made it in the period, and what came within so many days after it.
 _FIRSTS = """
-    firsts as (
+    firsts as materialized (
         select member_id, min(first_day) as day from ({all_rows}) rows where member_id <> 0
         group by 1 having min(first_day) >= %(first)s and min(first_day) <= %(last)s),
-    after_first as (
+    days as materialized ({days}),
+    after_first as materialized (
         select f.member_id, f.day, min(r.day) filter (where r.day > f.day and r.orders > 0) as later,
                sum(r.orders) filter (where r.day = f.day) as orders
-        from firsts f join ({all_rows}) r on r.member_id = f.member_id group by 1, 2)"""
+        from firsts f join days r on r.member_id = f.member_id and r.day <= f.day + %(most)s group by 1, 2)"""
+
+
+class _Firsts(msgspec.Struct, frozen=True):
+    """firsts, days (that matter) and after_first as parts of a query."""
+
+    sql: str
+    params: dict[str, Any]
+
+
+def _after_first(cell_id: int, period: Period, cut: Cut, most: int) -> _Firsts:
+    all_rows = rows(cell_id, cut, None)
+    until = Period(period.first, min(LAST_DAY, period.last + timedelta(days=most)))
+    days = rows(cell_id, cut, until, by_day=True)
+    params = {**all_rows.params, **days.params, "first": period.first, "last": period.last, "most": most}
+    return _Firsts(_FIRSTS.format(all_rows=all_rows.sql, days=days.sql), params)
+
+
+async def _join_at_once(conn: Connection) -> None:
+    """The planner takes the members with a first purchase for a handful, and would look for each one's days alone."""
+    await conn.execute("set local enable_nestloop = off")
 
 
 class Repurchased(msgspec.Struct, frozen=True):
@@ -34,14 +55,15 @@ async def repurchase(
     conn: Connection, cell_id: int, period: Period, cut: Cut, within: Sequence[int], data_to: date
 ) -> tuple[int, list[Repurchased]]:
     """First purchases of the period, and of those with so many days of data who came again."""
-    source = rows(cell_id, cut, None)
+    firsts = _after_first(cell_id, period, cut, max(within))
+    await _join_at_once(conn)
     cursor = await conn.execute(
-        f"with {_FIRSTS.format(all_rows=source.sql)} "
+        f"with {firsts.sql} "
         "select n, count(*), count(*) filter (where day + n <= %(to)s), "
         "count(*) filter (where day + n <= %(to)s and later <= day + n), "
         "count(*) filter (where day + n <= %(to)s and (orders >= 2 or later <= day + n)) "
         "from after_first cross join unnest(%(within)s::int[]) n group by 1 order by 1",
-        {**source.params, "first": period.first, "last": period.last, "within": list(within), "to": data_to},
+        {**firsts.params, "within": list(within), "to": data_to},
     )
     found = await cursor.fetchall()
     return (found[0][1] if found else 0), [Repurchased(row[0], *row[2:]) for row in found]
@@ -167,10 +189,11 @@ class Behind(msgspec.Struct, frozen=True):
 
 
 class Wanted(msgspec.Struct, frozen=True):
-    """A query for the members behind a figure, with what it needs."""
+    """A query for the members behind a figure, with what it needs; joins: it joins many rows to many."""
 
     sql: str
     params: dict[str, Any]
+    joins: bool = False
 
 
 def active(cell_id: int, period: Period, cut: Cut, condition: str = "true") -> Wanted:
@@ -228,23 +251,23 @@ def of_cohort(cell_id: int, cut: Cut, first_month: date, month: date) -> Wanted:
 
 def of_repurchase(cell_id: int, period: Period, cut: Cut, within: int, data_to: date, condition: str) -> Wanted:
     """condition over a (after_first); what a member did within these days of the first purchase."""
-    source = rows(cell_id, cut, None)
+    firsts = _after_first(cell_id, period, cut, within)
     sql = (
-        f"with {_FIRSTS.format(all_rows=source.sql)} "
+        f"with {firsts.sql} "
         "select a.member_id, sum(r.orders)::int as orders, sum(r.net_fen)::bigint as net_fen, "
         "min(r.first_day) as first_day, max(r.last_day) as last_day "
-        f"from after_first a join ({source.sql}) r on r.member_id = a.member_id and r.day <= a.day + %(within)s "
-        f"where a.day + %(within)s <= %(to)s and {condition} group by 1"
+        "from after_first a join days r on r.member_id = a.member_id and r.day >= a.day "
+        "and r.day <= a.day + %(most)s "
+        f"where a.day + %(most)s <= %(to)s and {condition} group by 1"
     )
-    days = {"first": period.first, "last": period.last, "within": within, "to": data_to}
-    return Wanted(sql, {**source.params, **days})
+    return Wanted(sql, {**firsts.params, "to": data_to}, joins=True)
 
 
 REPURCHASED = {
     "first_purchase": "true",
-    "later_day": "a.later <= a.day + %(within)s",
-    "later_order": "(a.orders >= 2 or a.later <= a.day + %(within)s)",
-    "not_repurchased": "not coalesce(a.orders >= 2 or a.later <= a.day + %(within)s, false)",
+    "later_day": "a.later <= a.day + %(most)s",
+    "later_order": "(a.orders >= 2 or a.later <= a.day + %(most)s)",
+    "not_repurchased": "not coalesce(a.orders >= 2 or a.later <= a.day + %(most)s, false)",
 }
 
 
@@ -253,6 +276,8 @@ async def behind_figure(
 ) -> tuple[int, list[Behind]]:
     """How many there are, and a page of them: biggest net sales first, equal ones by number; after (net, member)."""
     net_fen, member_id = after or (None, None)
+    if wanted.joins:
+        await _join_at_once(conn)
     cursor = await conn.execute(
         f"with wanted as materialized ({wanted.sql}) "
         "select (select count(*) from wanted), member_id, orders, net_fen, first_day, last_day "

@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from huimeng.analytics.rules import Period
+from huimeng.analytics.rules import Period, split
 
 
 class Cut(msgspec.Struct, frozen=True):
@@ -25,39 +25,50 @@ class Source(msgspec.Struct, frozen=True):
     params: dict[str, Any]
 
 
-_PLAIN = """
+_DAYS = """
     select business_day as day, store_id, member_id, orders, net_fen,
            case when orders > 0 then business_day end as first_day,
            case when orders > 0 then business_day end as last_day
-    from member_day where cell_id = %(cell)s{days}{stores}"""
+    from {table} where cell_id = %(cell)s{where}"""
 
-_OF_CATEGORY = """
-    select day, store_id, member_id, orders, net_fen,
-           case when orders > 0 then day end as first_day, case when orders > 0 then day end as last_day
-    from (
-        select o.business_day as day, o.store_id, coalesce(o.member_id, 0) as member_id,
-               count(distinct o.order_id) filter (
-                   where o.status in (1, 2)
-                     and (l.refunded_fen <> l.paid_fen or l.refunded_quantity <> l.quantity)) as orders,
-               sum(l.paid_fen - l.refunded_fen)::bigint as net_fen
-        from orders o join order_line l on l.cell_id = o.cell_id and l.order_id = o.order_id
-        where o.cell_id = %(cell)s{days}{stores} and l.category = %(category)s group by 1, 2, 3) bill"""
+_MONTHS = """
+    select month as day, store_id, member_id, orders, net_fen, first_day, last_day
+    from member_month where cell_id = %(cell)s{where}"""
 
 
-def rows(cell_id: int, cut: Cut, period: Period | None) -> Source:
-    """Of the period, or of all time."""
+def rows(cell_id: int, cut: Cut, period: Period | None, *, by_day: bool = False) -> Source:
+    """Of the period, or of all time; whole months are one row each unless by_day, or of a category."""
     params: dict[str, Any] = {"cell": cell_id}
-    days = stores = ""
-    if period is not None:
-        days = " and business_day >= %(first)s and business_day <= %(last)s"
-        params |= {"first": period.first, "last": period.last}
+    where = ""
     if cut.stores is not None:
-        stores = " and store_id = any(%(stores)s)"
+        where = " and store_id = any(%(stores)s)"
         params["stores"] = sorted(cut.stores)
     if cut.category is not None:
+        where += " and category = %(category)s"
         params["category"] = cut.category
-    shape = _PLAIN if cut.category is None else _OF_CATEGORY
-    return Source(shape.format(days=days, stores=stores), params)
+    if cut.category is None and not by_day:
+        return _by_month(where, params, period)
+    if period is not None:
+        where += " and business_day >= %(begin)s and business_day <= %(end)s"
+        params |= {"begin": period.first, "end": period.last}
+    table = "member_day" if cut.category is None else "category_day"
+    return Source(_DAYS.format(table=table, where=where), params)
+
+
+def _by_month(where: str, params: dict[str, Any], period: Period | None) -> Source:
+    """A year of whole months is read from a third of the rows."""
+    if period is None:
+        return Source(_MONTHS.format(where=where), params)
+    parts = []
+    pieces = split(period)
+    if pieces.months_from < pieces.months_to:
+        parts.append(_MONTHS.format(where=f"{where} and month >= %(months_from)s and month < %(months_to)s"))
+        params |= {"months_from": pieces.months_from, "months_to": pieces.months_to}
+    for number, part in enumerate(pieces.days):
+        days = f" and business_day >= %(begin{number})s and business_day <= %(end{number})s"
+        parts.append(_DAYS.format(table="member_day", where=where + days))
+        params |= {f"begin{number}": part.first, f"end{number}": part.last}
+    return Source(" union all ".join(parts), params)
 
 
 def bought(source: Source) -> str:
@@ -68,7 +79,8 @@ def bought(source: Source) -> str:
     from ({source.sql}) rows where member_id <> 0 group by 1 having sum(orders) > 0"""
 
 
-def start_of(grain: str | None, day: str = "day") -> str:
+def start_of(grain: str | None) -> str:
+    """SQL for the first day of the bucket in which `day` lies; without a grain the period is one bucket."""
     if grain is None:
         return "%(first)s::date"
-    return day if grain == "day" else f"date_trunc('{grain}', {day}::timestamp)::date"
+    return "day" if grain == "day" else f"date_trunc('{grain}', day::timestamp)::date"

@@ -21,9 +21,9 @@ class Standing(msgspec.Struct, frozen=True):
 
 async def standing(conn: Connection, cell_id: int) -> Standing:
     cursor = await conn.execute(
-        "select greatest(h.outbox_seq - coalesce(f.seq, 0), 0), o.at, f.at from cell_head h "
+        "select greatest(h.outbox_seq - greatest(f.seq, 0), 0), o.at, f.at from cell_head h "
         "left join figure_cursor f on f.cell_id = h.cell_id "
-        "left join outbox o on o.cell_id = h.cell_id and o.seq = coalesce(f.seq, 0) + 1 where h.cell_id = %s",
+        "left join outbox o on o.cell_id = h.cell_id and o.seq = greatest(f.seq, 0) + 1 where h.cell_id = %s",
         (cell_id,),
     )
     row = await cursor.fetchone()
@@ -44,10 +44,10 @@ async def behind(conn: Connection, cell_ids: Sequence[int]) -> list[int]:
 async def backlog(conn: Connection, cell_ids: Sequence[int]) -> tuple[int, datetime | None]:
     """Events of these cells that the figures lack, and when the oldest of them happened."""
     cursor = await conn.execute(
-        "select coalesce(sum(h.outbox_seq - coalesce(f.seq, 0)), 0)::bigint, min(o.at) from cell_head h "
+        "select coalesce(sum(h.outbox_seq - greatest(f.seq, 0)), 0)::bigint, min(o.at) from cell_head h "
         "left join figure_cursor f on f.cell_id = h.cell_id "
-        "left join outbox o on o.cell_id = h.cell_id and o.seq = coalesce(f.seq, 0) + 1 "
-        "where h.cell_id = any(%s) and h.outbox_seq > coalesce(f.seq, 0)",
+        "left join outbox o on o.cell_id = h.cell_id and o.seq = greatest(f.seq, 0) + 1 "
+        "where h.cell_id = any(%s) and h.outbox_seq > greatest(f.seq, 0)",
         (list(cell_ids),),
     )
     row = await cursor.fetchone()
@@ -56,9 +56,10 @@ async def backlog(conn: Connection, cell_ids: Sequence[int]) -> tuple[int, datet
 
 async def last_day(conn: Connection, cell_id: int, cut: Cut, upto: date | None = None) -> date | None:
     """The newest business day with an order, not after `upto`."""
-    source = rows(cell_id, cut, None)
+    source = rows(cell_id, cut, None, by_day=True)
+    before = "" if upto is None else " and day <= %(upto)s"
     cursor = await conn.execute(
-        f"select max(last_day) from ({source.sql}) rows where last_day <= coalesce(%(upto)s::date, 'infinity')",
+        f"select day from ({source.sql}) rows where orders > 0{before} order by day desc limit 1",
         {**source.params, "upto": upto},
     )
     row = await cursor.fetchone()

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import date
+from typing import Any
 
 import msgspec
 
-from huimeng.analytics.rules import Grain, Period, TopOf
+from huimeng.analytics.rules import Grain, Period, TopOf, split
+from huimeng.analytics.store.goods import LINES
 from huimeng.analytics.store.rows import Cut, rows, start_of
 from huimeng.infra.database import Connection
 
@@ -47,7 +49,7 @@ async def sums(
     conn: Connection, cell_id: int, period: Period, cut: Cut, grain: Grain | None = None
 ) -> dict[date, Sums]:
     """By the first day of the bucket, those that have something; without a grain the period is one bucket."""
-    source = rows(cell_id, cut, period)
+    source = rows(cell_id, cut, period, by_day=grain in ("day", "week"))
     sql = _COUNTS.format(
         part=start_of(grain),
         new="f.first_day >= greatest(g.part, %(first)s::date)",
@@ -75,42 +77,51 @@ async def by_place(
 
 
 class Sold(msgspec.Struct, frozen=True):
-    """Of a category or a product (whose category is that with most sales); orders are those with some of it."""
+    """Of a category (product ''), or of a product of it; orders are those with some of it."""
 
-    key: str
     category: str
+    product: str
     orders: int
     net_fen: int
-    active: int
 
 
-_SOLD = """
-    select {key} as key, max(l.category) as category,
-           count(distinct o.order_id) filter (where {kept}) as orders,
-           sum(l.paid_fen - l.refunded_fen)::bigint as net_fen,
-           count(distinct o.member_id) filter (where {kept}) as active
-    from orders o join order_line l on l.cell_id = o.cell_id and l.order_id = o.order_id
-    where o.cell_id = %(cell)s and o.business_day >= %(first)s and o.business_day <= %(last)s
-      and (%(stores)s::bigint[] is null or o.store_id = any(%(stores)s::bigint[]))
-      and (%(category)s::text is null or l.category = %(category)s)
-    group by 1 order by 4 desc, 1 limit %(limit)s"""
-_KEPT = "o.status in (1, 2) and (l.refunded_fen <> l.paid_fen or l.refunded_quantity <> l.quantity)"
-_KEYS = {"category": "l.category", "product": "coalesce(nullif(l.product, ''), l.sku)"}
+_ROWS = {"category": 1, "product": 2}
+_FROM_MONTHS = """
+    select category, product, orders, net_fen from sold_month where cell_id = %(cell)s and what = %(what)s
+      and store_id = any(%(places)s) and month >= %(months_from)s and month < %(months_to)s{category}"""
+_FROM_DAYS = """
+    select category, product, orders, net_fen from sold_day where cell_id = %(cell)s and what = %(what)s
+      and business_day >= %(begin{n})s and business_day <= %(end{n})s{category}"""
+# What stores sold on single days: there are few of them, at both ends of a period.
+_FROM_ORDERS = """
+    select category, {product} as product, max(orders) as orders, sum(net_fen)::bigint as net_fen
+    from ({lines}) lines group by order_id, 1, 2"""
+_AT = " and o.store_id = any(%(places)s) and o.business_day >= %(begin{n})s and o.business_day <= %(end{n})s{category}"
 
 
 async def sold(
     conn: Connection, cell_id: int, period: Period, cut: Cut, of: TopOf, limit: int | None = None
 ) -> list[Sold]:
     """Biggest net sales first."""
+    places = [0] if cut.stores is None else sorted(cut.stores)
+    params: dict[str, Any] = {"cell": cell_id, "what": _ROWS[of], "places": places, "limit": limit}
+    category = "" if cut.category is None else " and category = %(category)s"
+    params["category"] = cut.category
+    pieces = split(period)
+    parts = []
+    if pieces.months_from < pieces.months_to:
+        parts.append(_FROM_MONTHS.format(category=category))
+        params |= {"months_from": pieces.months_from, "months_to": pieces.months_to}
+    for n, days in enumerate(pieces.days):
+        params |= {f"begin{n}": days.first, f"end{n}": days.last}
+        if cut.stores is None:
+            parts.append(_FROM_DAYS.format(n=n, category=category))
+        else:
+            lines = LINES.format(where=_AT.format(n=n, category=category))
+            parts.append(_FROM_ORDERS.format(lines=lines, product="''" if of == "category" else "product"))
     cursor = await conn.execute(
-        _SOLD.format(key=_KEYS[of], kept=_KEPT),
-        {
-            "cell": cell_id,
-            "first": period.first,
-            "last": period.last,
-            "stores": None if cut.stores is None else sorted(cut.stores),
-            "category": cut.category,
-            "limit": limit,
-        },
+        "select category, product, sum(orders)::bigint, sum(net_fen)::bigint "
+        f"from ({' union all '.join(parts)}) sold group by 1, 2 order by 4 desc, 1, 2 limit %(limit)s",
+        params,
     )
     return [Sold(*row) for row in await cursor.fetchall()]

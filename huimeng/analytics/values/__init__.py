@@ -226,15 +226,13 @@ class Concentration(_Answer, frozen=True, kw_only=True):
 
 
 class TopRow(msgspec.Struct, frozen=True, kw_only=True):
-    """key: the category, or the product's name (its SKU when it has none)."""
+    """A product is known by its category and its name (its SKU when it has none)."""
 
-    key: str
-    name: str
-    category: Annotated[str | None, _said("of a product")]
+    name: Annotated[str, _said("of the product, or the category")]
+    category: str
     orders: Annotated[int, _said("orders with some of it")]
     net_fen: int
     net_share_bps: Annotated[int | None, _said("of all sales of the same cut")]
-    active_members: int
 
 
 class Top(_Answer, frozen=True, kw_only=True):

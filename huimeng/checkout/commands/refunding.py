@@ -14,6 +14,7 @@ from huimeng.checkout.rules import (
     WantedLine,
     freed_of_caps,
     given_back,
+    goods_change,
     is_done,
     plan_refund,
     share_over_lots,
@@ -96,6 +97,7 @@ class RefundOrder(Command):
         taken = self._take_back(rows, order, refund_id, plans)
         amount = sum(plan.amount_fen for plan in plans)
         tenders = self._give_back(order, amount)
+        lines_before = list(order.lines.values())
         for plan in plans:
             order.lines[plan.line_no] = plan.after
             order.dirty.add(plan.line_no)
@@ -105,7 +107,8 @@ class RefundOrder(Command):
         lines = [RefundLineOut(p.line_no, p.quantity, p.amount_fen, p.points, p.growth) for p in plans]
         rows.add(ORDER, self._row(rows, refund_id, amount, lines, tenders))
         kind = "order.voided" if self.void else "order.refunded"
-        rows.emit(kind, self.order_id, figures(order.store_id, order, -amount, -1 if gone else 0))
+        goods = goods_change(lines_before, order.lines.values(), kept=not gone)
+        rows.emit(kind, self.order_id, figures(order.store_id, order, -amount, -1 if gone else 0, goods))
         self._record(rows, refund_id, amount, before, _status(order))
         points, growth = sum(plan.points for plan in plans), sum(plan.growth for plan in plans)
         return RefundOut(

@@ -9,6 +9,7 @@ from typing import Any, Literal
 import msgspec
 
 from huimeng.checkout.errors import StoreChanged, UnknownMember, UnknownStore
+from huimeng.checkout.rules import Goods, goods_given_up
 from huimeng.checkout.store import EARNING, NewEarning
 from huimeng.checkout.values import CompletedOut, EarnedOut, LineOut, ReasonOut
 from huimeng.infra.teller import Command, Key, Needs, Rows
@@ -279,7 +280,7 @@ class ImportOrder(_Taking):
         )
         rows.add(ORDER, row)
         kind = "order.voided" if void else "order.refunded"
-        rows.emit(kind, order_id, figures(order.store_id, order, -paid_fen, -1))
+        rows.emit(kind, order_id, figures(order.store_id, order, -paid_fen, -1, goods_given_up(order.lines)))
 
     def _hash(self) -> bytes:
         return self._content
@@ -295,14 +296,18 @@ def cap_keys(cell_id: int, member_id: int, plan: Plan, business_day: date) -> di
     }
 
 
-def figures(store_id: int, order: OrderInput | Order, net_fen: int, orders: int) -> dict[str, Any]:
-    return {
+def figures(
+    store_id: int, order: OrderInput | Order, net_fen: int, orders: int, goods: list[Goods] | None = None
+) -> dict[str, Any]:
+    """What an event tells the figures; goods: of what a refund takes away. A new order's are its lines."""
+    told = {
         "store_id": store_id,
         "business_day": order.business_day,
         "member_id": order.member_id,
         "net_fen": net_fen,
         "orders": orders,
     }
+    return told if goods is None else {**told, "goods": [msgspec.structs.asdict(each) for each in goods]}
 
 
 def points_balance(rows: Rows, cell_id: int, member_id: int | None) -> int | None:

@@ -61,7 +61,7 @@ def concentration(report: Report, speech: Speech) -> Told:
 
 def categories(report: Report, speech: Speech) -> Told:
     found = report.categories
-    named = [row for row in found.rows if row.key]
+    named = [row for row in found.rows if row.name]
     if not named:
         return Told(
             speech(
@@ -72,34 +72,34 @@ def categories(report: Report, speech: Speech) -> Told:
     fact = speech(
         f"卖得最好的品类是 {best.name},净销售额 {speech.money(best.net_fen)},"
         f"占 {speech.percent(best.net_share_bps)};"
-        f"{speech.count(best.active_members)} 位会员买过。",
+        f"{speech.count(best.orders)} 单里有它。",
         f"The best category is {best.name}: {speech.money(best.net_fen)}, "
         f"{speech.percent(best.net_share_bps)} of sales; "
-        f"{speech.count(best.active_members)} members bought some.",
+        f"{speech.count(best.orders)} orders have some of it.",
     )
     return Told(fact + _together(found, speech))
 
 
 def products(report: Report, speech: Speech) -> Told:
-    named = [row for row in report.products.rows if row.key]
+    named = [row for row in report.products.rows if row.name]
     if not named:
         return Told(
             speech("订单里没有商品,看不出卖的是什么。", "Orders carry no products, so it can't be told what was sold.")
         )
     best = named[0]
-    most = max(named, key=lambda row: row.active_members)
+    most = max(named, key=lambda row: row.orders)
     fact = speech(
         f"卖得最好的商品是 {best.name},净销售额 {speech.money(best.net_fen)}。",
         f"The best product is {best.name}: {speech.money(best.net_fen)}.",
     )
-    if most.key == best.key or not report.month.figures.active_members:
+    if most is best or not report.month.figures.orders:
         return Told(fact)
-    share = most.active_members * 10_000 // report.month.figures.active_members
+    share = most.orders * 10_000 // report.month.figures.orders
     return Told(
         fact,
         speech(
-            f"这几样里买的会员最多的是 {most.name}:{speech.percent(share)} 的活跃会员买过,适合用来请人进店。",
-            f"Of these, most members buy {most.name}: {speech.percent(share)} of the active ones. Invite with it.",
+            f"这几样里最多订单有的是 {most.name}:{speech.percent(share)} 的订单里有,适合用来请人进店。",
+            f"Of these, most orders have {most.name}: {speech.percent(share)} of all. Invite with it.",
         ),
     )
 
