@@ -81,6 +81,8 @@ export function makeRouter(history: RouterHistory = createWebHistory()): Router 
   })
   carried.onUnauthorized = () => {
     const session = useSession()
+    // Nobody was logged in, so nothing has ended: the guard sends to the log-in, with where it was meant to go.
+    if (!session.current) return
     const here = router.currentRoute.value
     // At the start nobody is logged in, and nothing has ended.
     if (!session.current) return
