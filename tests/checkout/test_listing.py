@@ -80,3 +80,26 @@ async def test_an_order_has_a_tag_that_a_refund_changes(client: httpx.AsyncClien
     await client.post(f"{address}/refunds", json={}, headers=fresh())
     again = await client.get(address, headers={"If-None-Match": tag})
     assert again.status_code == 200 and again.headers["etag"] != tag
+
+
+async def test_by_region_and_category(client: httpx.AsyncClient) -> None:
+    """What a click on a figure asks for; empty means in no region, and with a line of no category."""
+    await client.post("/v1/regions", json={"code": "east", "name": "东区"}, headers=fresh())
+    await client.post("/v1/stores", json={"code": "s2", "name": "二号店", "region": "east"}, headers=fresh())
+
+    def lines(*categories: str) -> dict[str, Any]:
+        return {"amount_fen": None, "lines": [{"category": each, "paid_fen": 100} for each in categories]}
+
+    await order(client, "A", "2026-03-01", **lines("面", "茶"))
+    await order(client, "B", "2026-03-02", "s2", **lines("茶", "茶"))
+    await order(client, "C", "2026-03-03", "s2", **lines(""))
+    assert await found(client, region="east") == ["C", "B"]
+    assert await found(client, region="") == ["A"]
+    assert await found(client, region="east", store="s1") == []
+    assert await found(client, category="茶") == ["B", "A"]
+    assert await found(client, category="") == ["C"]
+    assert await found(client, category="茶", region="east") == ["B"]
+    assert await found(client, category="茶", region="", store="s1", to="2026-03-01") == ["A"]
+    assert await found(client, category="面%") == []
+    answer = await client.get("/v1/orders", params={"region": "nowhere"})
+    assert (answer.status_code, answer.json()["code"]) == (404, "region_not_found")

@@ -286,7 +286,18 @@ async def test_figures_and_refunds_keep_to_the_stores_too(
         who = browser, await house.welcome(browser, "xiaoli", role="cashier", stores=[1])
         for path in (f"/v1/orders/{theirs}/refunds", f"/v1/orders/{theirs}/void"):
             assert (await send(who, "POST", path, {})).status_code == 404
-        for path in ("/v1/analytics/overview", "/v1/analytics/trend"):
+        for name in (
+            "overview",
+            "trend",
+            "breakdown",
+            "repurchase",
+            "cohorts",
+            "rfm",
+            "concentration",
+            "top",
+            "audience",
+        ):
+            path = f"/v1/analytics/{name}"
             assert (await browser.get(path)).json()["stores_only"] == ["s1"]
             assert (await browser.get(path, params={"store": "s2"})).json()["code"] == "store_not_allowed"
             assert (await browser.get(path, params={"store": "s1"})).status_code == 200

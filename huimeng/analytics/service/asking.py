@@ -96,7 +96,8 @@ async def scoped(db: Database, merchant_id: int, asked: Asked, span: Span = "30 
         stores = _stores(asked, book.by_code)
         where = merchant if asked.store is None else _store(asked.store, book.by_code)
         today = business_day(utc_now(), where.timezone, where.day_cut_minutes)
-        whole = asked.store is None and asked.region is None and asked.only is None
+        # All stores one by one are the whole shop, which has tables of its own.
+        whole = len(stores) == len(book.by_id) and asked.only is None
         cut = Cut(None if whole else tuple(store.store_id for store in stores), asked.category)
         period, chosen = await _period(conn, cell_of(merchant_id), asked, cut, today, span)
         yield Scope(conn, merchant, asked, stores, cut, period, chosen, today)

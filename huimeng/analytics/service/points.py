@@ -82,9 +82,10 @@ async def points_figures(
     asked = Asked(first=first, last=last, store=store_code, region=region, category=category, only=only)
     async with scoped(db, merchant_id, asked) as scope:
         conn, cell_id, period = scope.conn, scope.cell_id, scope.period
-        stores = scope.cut.stores
+        everywhere = store_code is None and region is None and only is None
+        stores = None if everywhere else [each.store_id for each in scope.stores]
         cut: Cut = "category" if category is not None else "none" if stores is None else "store"
-        moved = await store.moved(conn, cell_id, period, None if stores is None else list(stores))
+        moved = await store.moved(conn, cell_id, period, stores)
         held = _Held(None, None, [])
         if cut == "none":
             before = await store.standing(conn, cell_id, period.first - timedelta(days=1))

@@ -21,13 +21,17 @@ class Standing(msgspec.Struct, frozen=True):
 
 async def standing(conn: Connection, cell_id: int) -> Standing:
     cursor = await conn.execute(
-        "select greatest(h.outbox_seq - greatest(f.seq, 0), 0), o.at, f.at from cell_head h "
-        "left join figure_cursor f on f.cell_id = h.cell_id "
-        "left join outbox o on o.cell_id = h.cell_id and o.seq = greatest(f.seq, 0) + 1 where h.cell_id = %s",
+        "select greatest(h.outbox_seq - greatest(f.seq, 0), 0), greatest(f.seq, 0), f.at from cell_head h "
+        "left join figure_cursor f on f.cell_id = h.cell_id where h.cell_id = %s",
         (cell_id,),
     )
-    row = await cursor.fetchone()
-    return Standing(0, None, None) if row is None else Standing(*row)
+    lag, seq, at = await cursor.fetchone() or (0, 0, None)
+    if not lag:
+        return Standing(0, None, at)
+    # Asked for by its number: in a join the whole outbox would be read.
+    cursor = await conn.execute("select at from outbox where cell_id = %s and seq = %s", (cell_id, seq + 1))
+    oldest = await cursor.fetchone()
+    return Standing(lag, None if oldest is None else oldest[0], at)
 
 
 async def behind(conn: Connection, cell_ids: Sequence[int]) -> list[int]:
