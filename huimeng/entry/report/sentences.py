@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
+from collections.abc import Callable
 from datetime import date
 
 import msgspec
@@ -33,6 +34,9 @@ class Compared(msgspec.Struct, frozen=True):
     before: Change | None
     year_before: Change | None
     note: str
+
+
+Comparison = Callable[[Figures, Figures], Change | None]
 
 
 def headline(report: Report, speech: Speech) -> list[Compared]:
@@ -81,8 +85,7 @@ def _net(now: Figures, then: Figures) -> Change | None:
     return change(now.net_fen, then.net_fen)
 
 
-def _compared(report: Report, name: str, value: str, note: str, by: object) -> Compared:
-    assert callable(by)
+def _compared(report: Report, name: str, value: str, note: str, by: Comparison) -> Compared:
     now = report.month.figures
     before, year_before = report.before, report.year_before
     comparable = report.over

@@ -48,7 +48,7 @@ def concentration(report: Report, speech: Speech) -> Told:
     if found.members < FEW or rest <= 0 or rest_net <= 0:
         return Told(fact)
     tenths = top.net_fen * rest * 10 // (rest_net * top.members)
-    if tenths < 20:
+    if tenths < 30:
         return Told(fact)
     so = speech(
         f"他们每人平均买 {speech.money(top.net_fen // top.members)},是其他会员的 {speech.times(tenths)}:"
@@ -98,8 +98,8 @@ def products(report: Report, speech: Speech) -> Told:
     return Told(
         fact,
         speech(
-            f"这几样里最多订单有的是 {most.name}:{speech.percent(share)} 的订单里有,适合用来请人进店。",
-            f"Of these, most orders have {most.name}: {speech.percent(share)} of all. Invite with it.",
+            f"这几样里买得最勤的是 {most.name}:{speech.percent(share)} 的订单里有它,适合用来请人进店。",
+            f"Of these, {most.name} is bought most often: in {speech.percent(share)} of all orders. Invite with it.",
         ),
     )
 
