@@ -6,13 +6,14 @@
  *   <PeriodPicker :period="period" />  <PeriodNote :answered="overview.period" />
  *
  * last30, the default, asks for no days: then the API takes the last 30, or the last period with data, and says which.
+ * usePeriod({ year: true }) is for figures whose usual period is the last 12 months.
  * For lists: usePeriod({ all: true }) begins with all time, for which no days are asked; last30 then means just that.
  */
 import { computed, reactive } from 'vue'
 import { useRoute, useRouter } from 'vue-router'
 import { addDays, addMonths, monthStart, useFormat, yearStart, type Day } from '@/shared/format'
 
-export const PRESETS = ['today', 'last7', 'last30', 'month', 'last_month', 'year'] as const
+export const PRESETS = ['today', 'last7', 'last30', 'month', 'last_month', 'last12', 'year'] as const
 export type Preset = (typeof PRESETS)[number] | 'all'
 
 export interface Days {
@@ -46,19 +47,21 @@ export function daysOf(preset: Preset, today: Day): Days {
       const first = addMonths(monthStart(today), -1)
       return { from: first, to: addDays(monthStart(today), -1) }
     }
+    case 'last12':
+      return { from: addMonths(monthStart(today), -11), to: today }
     case 'year':
       return { from: yearStart(today), to: today }
   }
 }
 
-export function usePeriod({ all = false } = {}): PeriodChoice {
+export function usePeriod({ all = false, year = false } = {}): PeriodChoice {
   const route = useRoute()
   const router = useRouter()
   const format = useFormat()
   const text = (name: string): string => String(route.query[name] ?? '')
 
   const presets: readonly Preset[] = all ? ['all', ...PRESETS] : PRESETS
-  const usual: Preset = all ? 'all' : 'last30'
+  const usual: Preset = all ? 'all' : year ? 'last12' : 'last30'
 
   const own = computed(() => {
     const [from, to] = [text('from'), text('to')]

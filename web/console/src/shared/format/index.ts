@@ -35,7 +35,8 @@ export function useFormat() {
     day: (day: Maybe<days.Day>, short = false) => shown(day, (value) => days.formatDay(value, locale.value, short)),
     month: (day: Maybe<days.Day>) => shown(day, (value) => days.formatMonth(value, locale.value)),
     range: (from: days.Day, to: days.Day) => days.formatRange(from, to, locale.value),
-    time: (moment: Maybe<string>) => shown(moment, (value) => days.formatTime(value, timezone.value)),
+    time: (moment: Maybe<string>, seconds = false) =>
+      shown(moment, (value) => days.formatTime(value, timezone.value, seconds)),
     ago: (moment: Maybe<string>) => shown(moment, (value) => days.formatAgo(value, locale.value)),
     today: () => days.today(timezone.value, session.merchant?.day_cut_minutes ?? 0),
   })

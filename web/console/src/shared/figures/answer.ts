@@ -1,0 +1,14 @@
+/** What every answer of the figures says of itself. */
+export interface Cut {
+  period: { from: string; to: string; chosen: string }
+  store?: string | null
+  region?: string | null
+  category?: string | null
+}
+
+export interface FigureAnswer extends Cut {
+  as_of?: string | null
+  lag_seconds: number
+  lag_events: number
+  stores_only?: string[] | null
+}
