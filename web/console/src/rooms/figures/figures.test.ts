@@ -1,0 +1,213 @@
+import { describe, expect, it, test, vi } from 'vitest'
+import BreakdownPage from './BreakdownPage.vue'
+import { rowsOf } from './breakdown'
+import { averageAfter, newestAgainst } from './cohorts'
+import { asksOf, wayBack } from './members'
+import MembersPage from './MembersPage.vue'
+import { soonest } from './points'
+import PointsPage from './PointsPage.vue'
+import { gridOf } from './rfm'
+import RfmGrid from './RfmGrid.vue'
+import type { Schemas } from '@/shared/api'
+import { mountPage } from '@/shared/testing/mount'
+
+vi.mock('@/shared/ui/BaseChart.vue', () => ({ default: { render: () => null } }))
+
+const ANSWER = {
+  currency: 'CNY',
+  store: null,
+  region: null,
+  category: null,
+  stores_only: null,
+  lag_events: 3,
+  lag_seconds: 1.2,
+  as_of: '2018-01-05T02:00:00Z',
+  period: { from: '2017-12-02', to: '2017-12-31', chosen: 'last_with_data' },
+}
+const PLACES = {
+  'GET /v1/stores': { items: [{ code: 's1', store_id: 1, name: '静安店' }], next_cursor: null },
+  'GET /v1/regions': { items: [], next_cursor: null },
+}
+const row = (key: string, net_fen: number, orders: number): Schemas['BreakdownRow'] => ({
+  key,
+  name: key,
+  orders,
+  net_fen,
+  net_share_bps: net_fen * 100,
+  aov_fen: 1,
+  active_members: 1,
+  new_members: 0,
+  returning_members: 1,
+})
+const TOTAL: Schemas['Figures'] = {
+  orders: 9,
+  net_fen: 100,
+  aov_fen: 11,
+  active_members: 5,
+  new_members: 1,
+  returning_members: 4,
+  returning_share_bps: 8000,
+  member_net_fen: 100,
+  returning_net_fen: 90,
+  repeat_members: 1,
+  repeat_share_bps: 2000,
+  repeat_day_members: 1,
+  repeat_day_share_bps: 2000,
+}
+const BREAKDOWN: Schemas['Breakdown'] = {
+  ...ANSWER,
+  period: { ...ANSWER.period, chosen: 'last_with_data' },
+  by: 'store',
+  adds_up: ['orders', 'net_fen'],
+  total: TOTAL,
+  rows: [row('a', 60, 5), row('b', 30, 3), row('c', 10, 1)],
+}
+
+describe('a breakdown that is cut short', () => {
+  it('still adds up to its total', () => {
+    const rows = rowsOf(BREAKDOWN, 1)
+    expect(rows.map((each) => [each.kind, each.net_fen, each.orders])).toEqual([
+      ['row', 60, 5],
+      ['rest', 40, 4],
+      ['total', 100, 9],
+    ])
+  })
+
+  it('does not add orders of categories, which share them', () => {
+    const rows = rowsOf({ ...BREAKDOWN, by: 'category', adds_up: ['net_fen'] }, 2)
+    expect(rows.map((each) => each.orders)).toEqual([5, 3, null, 9])
+  })
+})
+
+it('leads from a row to its figures, orders and members, within the cut of the page', async () => {
+  const { wrapper } = await mountPage(BreakdownPage, {
+    path: '/figures/breakdown?category=%E9%85%92%E6%B0%B4',
+    answers: { ...PLACES, 'GET /v1/analytics/breakdown': { ...BREAKDOWN, category: '酒水' } },
+  })
+  const links = wrapper.findAll('tbody tr:first-child a').map((link) => link.attributes('href'))
+  const cut = 'from=2017-12-02&to=2017-12-31&store=a&category=%E9%85%92%E6%B0%B4'
+  expect(links).toEqual([
+    '/figures?category=%E9%85%92%E6%B0%B4&store=a',
+    `/orders?${cut}`,
+    `/figures/members?figure=active&${cut}`,
+  ])
+  expect(wrapper.get('tbody tr:last-child').text()).toContain('合计')
+  expect(wrapper.text()).toContain('延迟 2 秒,还有 3 笔变动在统计')
+})
+
+const cell = (months_later: number, members: number, complete = true): Schemas['CohortCell'] => ({
+  months_later,
+  members,
+  share_bps: 0,
+  net_fen: 0,
+  complete,
+})
+
+test('cohorts are spoken of by months that are over', () => {
+  const cohorts = [
+    { month: '2017-01', members: 100, cells: [cell(0, 100), cell(1, 60)] },
+    { month: '2017-02', members: 40, cells: [cell(0, 40), cell(1, 16)] },
+    { month: '2017-03', members: 50, cells: [cell(0, 50), cell(1, 1, false)] },
+  ]
+  expect(averageAfter(cohorts, 1)).toEqual({ members: 140, back: 76, bps: 5429 })
+  expect(newestAgainst(cohorts)).toEqual({ month: '2017-02', bps: 4000, beforeBps: 6000 })
+  expect(newestAgainst(cohorts.slice(0, 1))).toBeNull()
+})
+
+function cells(): Schemas['RfmCell'][] {
+  const down = [5, 4, 3, 2, 1]
+  return down.flatMap((r) =>
+    down.flatMap((f) =>
+      down.map((m) => ({ r, f, m, group: 'value', members: r === 5 && f === 4 ? m : 0, orders: 0, net_fen: m })),
+    ),
+  )
+}
+
+it('reaches each of 125 cells: a square opens its five levels of money', async () => {
+  expect(gridOf(cells())[0]?.[3]).toMatchObject({ r: 5, f: 4, members: 15, net_fen: 15 })
+  const groups = [{ group: 'value', name_zh: '一般价值客户', name_en: 'x' }]
+  const to = (scores: string): string => `/cell/${scores}`
+  const { wrapper } = await mountPage(RfmGrid, { props: { grid: gridOf(cells()), groups, to } })
+  expect(wrapper.findAll('.scroll button')).toHaveLength(25)
+  await wrapper.get('button[aria-label^="R5 F4"]').trigger('click')
+  const links = wrapper.findAll('.levels tbody a').map((link) => link.attributes('href'))
+  expect(links).toEqual(['/cell/545', '/cell/544', '/cell/543', '/cell/542', '/cell/541'])
+})
+
+test('an address asks for what it may, and leads back to where its figure stands', () => {
+  const asked = asksOf({
+    figure: 'cohort',
+    cohort: '2017-02',
+    months_later: '3',
+    store: 's1',
+    region: '',
+    junk: 'x',
+    days: 'a',
+  })
+  expect(asked).toEqual({ figure: 'cohort', cohort: '2017-02', months_later: 3, store: 's1', region: '' })
+  expect(wayBack(asked)).toBe('/figures/cohorts?store=s1&region=')
+  expect(asksOf({ figure: 'nonsense' })).toEqual({ figure: 'active' })
+})
+
+it('lists the members behind a cell and says which they are', async () => {
+  const member = {
+    member_id: '7',
+    name: '王*',
+    orders: 2,
+    net_fen: 40_000,
+    first_day: '2017-12-03',
+    last_day: '2017-12-28',
+  }
+  const { wrapper, calls } = await mountPage(MembersPage, {
+    path: '/figures/members?figure=rfm&group=key_value&method=quantile&store=s1&from=2017-12-02&to=2017-12-31',
+    answers: { ...PLACES, 'GET /v1/analytics/members': { ...ANSWER, members: 1, items: [member], next_cursor: null } },
+  })
+  expect(calls.find((call) => call.path === '/v1/analytics/members')?.query).toEqual({
+    figure: 'rfm',
+    group: 'key_value',
+    method: 'quantile',
+    store: 's1',
+    from: '2017-12-02',
+    to: '2017-12-31',
+    limit: '50',
+  })
+  expect(wrapper.get('h1').text()).toBe('重要价值客户')
+  expect(wrapper.text()).toContain('静安店')
+  expect(wrapper.get('tbody a').attributes('href')).toBe('/members/7')
+  expect(wrapper.findAll('tbody td').map((each) => each.text())).toContain('¥400.00')
+})
+
+it('shows a year of points up to the last data, and says what a store can not be told', async () => {
+  const flow = { handed_out: 100, used: null, expired: null, added: null, removed: null, taken_back: 5 }
+  const { wrapper, calls } = await mountPage(PointsPage, {
+    path: '/figures/points?store=s1',
+    answers: {
+      ...PLACES,
+      'GET /v1/analytics/breakdown': { rows: [] },
+      'GET /v1/analytics/points': (call: { query: Record<string, string> }) => ({
+        ...ANSWER,
+        period: call.query.from ? { from: call.query.from, to: call.query.to, chosen: 'asked' } : ANSWER.period,
+        flow,
+        outstanding: null,
+        breakage: null,
+        months: [],
+        not_cut: ['used'],
+      }),
+    },
+  })
+  const asked = calls.filter((call) => call.path === '/v1/analytics/points').map((call) => call.query)
+  expect(asked).toEqual([{ store: 's1' }, { store: 's1', from: '2017-01-01', to: '2017-12-31' }])
+  expect(wrapper.text()).toContain('最近没有数据,显示的是最后有数据的一段:2017年1月1日 至 12月31日')
+  expect(wrapper.text()).toContain('按门店或区域只能看发放和退款收回')
+})
+
+test('what expires next is what people hold, and not what never does', () => {
+  expect(soonest([{ month: null, points: 9 }])).toBeNull()
+  expect(
+    soonest([
+      { month: '2027-06', points: 5 },
+      { month: '2027-03', points: 2 },
+      { month: '2027-01', points: 0 },
+    ]),
+  ).toEqual({ month: '2027-03', points: 2 })
+})
