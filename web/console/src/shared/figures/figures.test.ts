@@ -62,21 +62,20 @@ test('a trend has neither a handful of points nor hundreds', () => {
   expect([grainFor(30), grainFor(90), grainFor(366)]).toEqual(['day', 'week', 'month'])
 })
 
-function inPage(path: string, usual: 'last30' | 'last12' = 'last30', permissions?: string[]) {
-  let cut: CutChoice | undefined
-  let behind: ReturnType<typeof useBehind> | undefined
+async function inPage(path: string, usual: 'last30' | 'last12' = 'last30', permissions?: string[]) {
+  const found: { cut?: CutChoice; behind?: ReturnType<typeof useBehind> } = {}
   const Page = defineComponent(() => {
-    cut = useCut(usual)
-    behind = useBehind()
-    const chosen = cut
-    return () => h(CutBar, { cut: chosen })
+    const cut = (found.cut = useCut(usual))
+    found.behind = useBehind()
+    return () => h(CutBar, { cut })
   })
   const answers = {
     'GET /v1/stores': { items: [], next_cursor: null },
     'GET /v1/regions': { items: [{ code: 'east', name: '华东' }], next_cursor: null },
     'GET /v1/analytics/breakdown': { rows: [{ key: '酒水' }, { key: '' }] },
   }
-  return mountPage(Page, { path, answers, permissions }).then((page) => ({ ...page, cut: cut!, behind: behind! }))
+  const page = await mountPage(Page, { path, answers, permissions })
+  return { ...page, ...(found as Required<typeof found>) }
 }
 
 it('keeps the cut in the address, where an empty region is that of stores in none', async () => {
