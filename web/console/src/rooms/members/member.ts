@@ -18,6 +18,12 @@ export function shownName(t: T, member: Member): string {
   return t('nameless', { no: own?.value ?? member.member_id })
 }
 
+/** With the number beside the name, which is masked and may be that of many. */
+export function fullName(t: T, member: Member): string {
+  const own = member.identities.find((identity) => identity.kind === 'external_id') ?? member.identities[0]
+  return member.name && own ? `${member.name} ${own.value}` : shownName(t, member)
+}
+
 export const channelName = (t: T, channel: string | null | undefined): string =>
   channel ? t.of('channel_', channel) : '—'
 
