@@ -4,7 +4,7 @@ from __future__ import annotations
 
 TABLES = ("category_day", "sold_day", "sold_month")
 
-_NAME = "coalesce(nullif(l.product, ''), l.sku)"
+NAME = "coalesce(nullif(l.product, ''), l.sku)"
 
 # What an event of a step changes: a new order by its lines, a refund by what it says. what 1: a category, 2: a product.
 _CHANGES = f"""
@@ -17,7 +17,7 @@ _CHANGES = f"""
         where cell_id = %(cell)s and seq > %(after)s and seq <= %(upto)s
           and kind in ('order.completed', 'order.refunded', 'order.voided')),
     bought as materialized (
-        select e.seq, e.day, e.month, e.store_id, e.member_id, l.category, {_NAME} as product,
+        select e.seq, e.day, e.month, e.store_id, e.member_id, l.category, {NAME} as product,
                sum(l.paid_fen)::bigint as net_fen
         from events e join order_line l on l.cell_id = %(cell)s and l.order_id = e.ref_id
         where e.kind = 'order.completed' group by 1, 2, 3, 4, 5, 6, 7),
@@ -90,14 +90,14 @@ CLEAR = (
 )
 
 # What is left of the orders: an order counts while it is kept and some line of the goods is not wholly given back.
-_KEPT = """o.status in (1, 2) and not (l.refunded_fen = l.paid_fen and l.refunded_quantity = l.quantity
+KEPT = """o.status in (1, 2) and not (l.refunded_fen = l.paid_fen and l.refunded_quantity = l.quantity
                and (l.paid_fen <> 0 or l.quantity <> 0))"""
-LINES = f"""
+_LINES = f"""
     select o.order_id, o.business_day, o.store_id, coalesce(o.member_id, 0) as member_id,
-           l.category, {_NAME} as product, bool_or({_KEPT})::int as orders,
+           l.category, {NAME} as product, bool_or({KEPT})::int as orders,
            sum(l.paid_fen - l.refunded_fen)::bigint as net_fen
     from orders o join order_line l on l.cell_id = o.cell_id and l.order_id = o.order_id
-    where o.cell_id = %(cell)s{{where}} group by 1, 2, 3, 4, 5, 6"""
+    where o.cell_id = %(cell)s group by 1, 2, 3, 4, 5, 6"""
 _BY_CATEGORY = """
     select order_id, business_day, store_id, member_id, category, '' as product, max(orders) as orders,
            sum(net_fen)::bigint as net_fen from lines group by 1, 2, 3, 4, 5"""
@@ -121,7 +121,7 @@ _ALL_STORES = (
 )
 FROM_ORDERS = (
     f"""
-    with lines as materialized ({LINES.format(where="")}), categories as materialized ({_BY_CATEGORY}),
+    with lines as materialized ({_LINES}), categories as materialized ({_BY_CATEGORY}),
     left_over as (select 1 as what, categories.* from categories union all select 2, lines.* from lines),
     by_member as ({_insert(*_CATEGORY_DAY, _MEMBERS_LEFT)}),
     by_day as ({_insert(*_SOLD_DAY, _DAYS_LEFT)})

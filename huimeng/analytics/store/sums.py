@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 
 from huimeng.analytics.rules import Grain, Period, TopOf, split
-from huimeng.analytics.store.goods import LINES
+from huimeng.analytics.store.goods import KEPT, NAME
 from huimeng.analytics.store.rows import Cut, rows, start_of
 from huimeng.infra.database import Connection
 
@@ -93,10 +93,12 @@ _FROM_DAYS = """
     select category, product, orders, net_fen from sold_day where cell_id = %(cell)s and what = %(what)s
       and business_day >= %(begin{n})s and business_day <= %(end{n})s{category}"""
 # What stores sold on single days: there are few of them, at both ends of a period.
-_FROM_ORDERS = """
-    select category, {product} as product, max(orders) as orders, sum(net_fen)::bigint as net_fen
-    from ({lines}) lines group by order_id, 1, 2"""
-_AT = " and o.store_id = any(%(places)s) and o.business_day >= %(begin{n})s and o.business_day <= %(end{n})s{category}"
+_FROM_ORDERS = f"""
+    select l.category, {{product}} as product, bool_or({KEPT})::int as orders,
+           sum(l.paid_fen - l.refunded_fen)::bigint as net_fen
+    from orders o join order_line l on l.cell_id = o.cell_id and l.order_id = o.order_id
+    where o.cell_id = %(cell)s and o.store_id = any(%(places)s)
+      and o.business_day >= %(begin{{n}})s and o.business_day <= %(end{{n}})s{{category}} group by o.order_id, 1, 2"""
 
 
 async def sold(
@@ -117,8 +119,8 @@ async def sold(
         if cut.stores is None:
             parts.append(_FROM_DAYS.format(n=n, category=category))
         else:
-            lines = LINES.format(where=_AT.format(n=n, category=category))
-            parts.append(_FROM_ORDERS.format(lines=lines, product="''" if of == "category" else "product"))
+            product = "''" if of == "category" else NAME
+            parts.append(_FROM_ORDERS.format(n=n, category=category, product=product))
     cursor = await conn.execute(
         "select category, product, sum(orders)::bigint, sum(net_fen)::bigint "
         f"from ({' union all '.join(parts)}) sold group by 1, 2 order by 4 desc, 1, 2 limit %(limit)s",
