@@ -160,6 +160,12 @@ class ImportNotStartable(Conflict):
     message_en = "Only a finished dry run, a failed or a cancelled import can be started; this one is {state}"
 
 
+class ImportNotCheckable(Conflict):
+    code = "import_not_checkable"
+    message_zh = "正在处理或已正式导入过的文件不能再试导(此导入为 {state})"
+    message_en = "A file that is being worked on, or was imported for real, can't be checked again (it is {state})"
+
+
 class ImportIsOver(Conflict):
     code = "import_is_over"
     message_zh = "此导入已结束({state}),不能取消"

@@ -11,7 +11,7 @@ import msgspec
 from litestar import Response, get, post
 from litestar.exceptions import InternalServerException
 from litestar.openapi.datastructures import ResponseSpec
-from litestar.params import HeaderParameter, PathParameter, QueryParameter
+from litestar.params import HeaderParameter, JSONBody, PathParameter, QueryParameter
 from litestar.response import File
 
 from huimeng.infra.database import Connection
@@ -23,6 +23,8 @@ from huimeng.porting.errors import UploadBroken, UploadTypeUnsupported
 from huimeng.porting.rules.faults import FAULT_HEADER
 from huimeng.porting.service import tasks
 from huimeng.porting.service.importing import ImportOptions, UnknownMemberPolicy, check_options
+from huimeng.porting.service.preview import Preview, bad_rows, preview
+from huimeng.porting.store.faults_file import BadRows
 from huimeng.porting.store.uploads import IMPORT_MAX_BYTES, Upload, Uploads
 
 # Files that one process receives at once, and the longest silence of a sender: slow ones must not use up all places.
@@ -84,6 +86,9 @@ async def create_import(
         schemas.ImportKind | None, QueryParameter(description="orders 订单, members 会员; needed here or in the form")
     ] = None,
     dry_run: Annotated[bool | None, QueryParameter(description="只核对,不写入 / check only")] = None,
+    hold: Annotated[
+        bool | None, QueryParameter(description="只收文件,等待试导 / take the file only, to be checked later")
+    ] = None,
     earn: Annotated[bool | None, QueryParameter(description="历史订单是否累积积分 / whether orders earn")] = None,
     create_stores: Annotated[bool | None, QueryParameter(description="自动建立缺少的门店 / create stores")] = None,
     unknown_member: Annotated[
@@ -138,6 +143,7 @@ async def _hand_in(request: Req) -> Response[bytes]:
                 file_name=wanted.file_name or upload.file_name or "",
                 options=options,
                 dry_run=wanted.dry_run,
+                hold=wanted.hold,
                 actor=principal.actor,
             )
             return 202, msgspec.json.encode(schemas.import_out(task))
@@ -199,6 +205,67 @@ async def get_import_errors(request: Req, import_id: ImportId) -> Response[Any]:
         headers["Content-Disposition"] = f'attachment; filename="{name}"'
         return Response("\ufeff" + ",".join(FAULT_HEADER) + "\r\n", media_type=_CSV, headers=headers)
     return File(path, filename=name, media_type=_CSV, headers=headers)
+
+
+@get(
+    "/v1/imports/{import_id:str}/preview",
+    tags=["imports"],
+    summary="文件的列与样例 / columns of the file, with samples",
+    description="表头、每列的样例与识别结果、工作表;个人信息打码。The header, samples of each column and what it would "
+    "be taken for, and the sheets; personal data is masked. Scope: imports:write. "
+    "Errors: import_not_found, import_files_deleted, import_not_csv, import_file_empty, import_xls, "
+    "import_sheet_not_found, import_sheet_empty, import_sheet_protected, import_sheet_damaged, import_sheet_too_big, "
+    "import_sheet_unsafe.",
+)
+async def preview_import(
+    request: Req,
+    import_id: ImportId,
+    kind: Annotated[
+        schemas.ImportKind | None, QueryParameter(description="不填:按表头判断 / as the header looks, unless given")
+    ] = None,
+    source: Annotated[str | None, QueryParameter(max_length=32, description="来源系统 / source system")] = None,
+    sheet: Annotated[str | None, QueryParameter(max_length=100, description="工作表名 / name of the sheet")] = None,
+) -> Preview:
+    principal = _whole_merchant(request, "imports:write")
+    async with database(request).reader(principal.merchant_id) as conn:
+        task = await tasks.get_with_file(conn, principal.merchant_id, import_id)
+    return await preview(database(request), _uploads(request), task, kind, source, sheet)
+
+
+@get(
+    "/v1/imports/{import_id:str}/bad-rows",
+    tags=["imports"],
+    summary="前若干错误行与各原因的行数 / the first bad rows, and how many of each reason",
+    description="个人信息打码;全部内容见 errors。Personal data is masked; `errors` has all of it. Scope: imports:read. "
+    "Errors: import_not_found, import_not_over, import_files_deleted.",
+)
+async def list_bad_rows(request: Req, import_id: ImportId, limit: Limit = 20) -> BadRows:
+    principal = _whole_merchant(request, "imports:read")
+    async with database(request).reader(principal.merchant_id) as conn:
+        task = await tasks.get(conn, principal.merchant_id, import_id)
+    return await bad_rows(_uploads(request), task, limit)
+
+
+@post(
+    "/v1/imports/{import_id:str}/check",
+    status_code=202,
+    tags=["imports"],
+    summary="试导 / check the file with these options",
+    description="用同一文件,可换选项,可多次;不写入。The same file, with other options, as often as needed; nothing is "
+    "written. Scope: imports:write. "
+    "Errors: import_not_found, import_not_checkable, import_files_deleted, import_option_invalid.",
+    responses={202: _IMPORT},
+)
+async def check_import(
+    request: Req, import_id: ImportId, data: JSONBody[schemas.ImportCheck], key: Key = ""
+) -> Response[bytes]:
+    principal = _whole_merchant(request, "imports:write")
+    options = _options(msgspec.to_builtins(data))
+
+    async def produce(conn: Connection) -> schemas.ImportOut:
+        return schemas.import_out(await tasks.check(conn, principal.merchant_id, import_id, data.kind, options))
+
+    return await run_write(request, principal, produce, 202)
 
 
 @post(
@@ -283,10 +350,14 @@ def _wanted(asked: dict[str, str], upload: Upload) -> tuple[schemas.ImportReques
         wanted = msgspec.convert({**asked, **upload.fields}, schemas.ImportRequest, strict=False)
     except msgspec.ValidationError as error:
         raise InvalidInput("form", str(error)[:300], "选项的名称或取值不符合接口要求") from error
-    told = {**msgspec.to_builtins(wanted), "mapping": _mapping(wanted.mapping)}
+    return wanted, _options({**msgspec.to_builtins(wanted), "mapping": _mapping(wanted.mapping)})
+
+
+def _options(told: dict[str, Any]) -> dict[str, Any]:
+    """BadImportOption."""
     options = {name: told[name] for name in schemas.ImportSettings.__struct_fields__}
     check_options(msgspec.convert(options, ImportOptions))
-    return wanted, options
+    return options
 
 
 def _mapping(text: str | None) -> dict[str, str]:
@@ -303,4 +374,7 @@ def _fingerprint(wanted: schemas.ImportRequest, upload: Upload) -> bytes:
     return digest.digest()
 
 
-routes: list[Any] = [create_import, list_imports, get_import, get_import_errors, start_import, cancel_import]
+routes: list[Any] = [
+    *(create_import, list_imports, get_import, get_import_errors, preview_import, list_bad_rows),
+    *(check_import, start_import, cancel_import),
+]

@@ -19,11 +19,13 @@ DateOrder = Literal["mdy", "dmy"]
 class ImportRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What is asked for beside the file, as parameters of the address or fields of the form.
 
-    mapping: a JSON object of column -> field; with_import: the import whose file is the other report of these orders.
+    hold: it waits until it is said how to read it. mapping: a JSON object of column -> field; with_import: the import
+    whose file is the other report of these orders.
     """
 
     kind: ImportKind
     dry_run: bool = False
+    hold: bool = False
     earn: bool = True
     create_stores: bool = False
     unknown_member: UnknownMemberPolicy = "error"
@@ -35,6 +37,22 @@ class ImportRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     mapping: Annotated[str, Meta(max_length=4000)] | None = None
     with_import: Annotated[str, Meta(max_length=36)] | None = None
     file_name: Annotated[str, Meta(max_length=400)] | None = None
+
+
+class ImportCheck(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How the file is to be read from here on; what is not given is as when nothing is said."""
+
+    kind: ImportKind
+    earn: bool = True
+    create_stores: bool = False
+    unknown_member: UnknownMemberPolicy = "error"
+    source: Annotated[str, Meta(min_length=1, max_length=32)] = "import"
+    source_timezone: Annotated[str, Meta(max_length=60)] | None = None
+    sheet: Annotated[str, Meta(max_length=100)] | None = None
+    store: Annotated[str, Meta(max_length=64)] | None = None
+    date_order: DateOrder | Literal[""] = ""
+    mapping: dict[str, str] = {}
+    with_import: Annotated[str, Meta(max_length=36)] | None = None
 
 
 class ImportSettings(msgspec.Struct, frozen=True, kw_only=True):

@@ -101,9 +101,7 @@ def match_header(
     """
     if not any(cell.strip() for cell in cells):
         raise EmptyFile()
-    told = {plain_name(name): field for name, field in (mapping or {}).items()}
-    here = {told[plain_name(cell)] for cell in cells if plain_name(cell) in told}
-    fields = {plain_name(name): f for f, names in columns.items() for name in names if f not in here} | told
+    fields = _fields_by_name(cells, columns, mapping)
     places: dict[str, int] = {}
     unknown: list[str] = []
     for place, cell in enumerate(cells):
@@ -120,6 +118,23 @@ def match_header(
         found = ", ".join(cell.strip()[:30] for cell in cells if cell.strip())
         raise MissingColumns(missing=", ".join(missing), found=found[:400])
     return Header(places, tuple(cell.strip()[:60] for cell in cells), tuple(unknown))
+
+
+def fields_of(
+    cells: Sequence[str], columns: Mapping[str, Sequence[str]], mapping: Mapping[str, str] | None = None
+) -> list[str | None]:
+    """What each column would be taken for, also where match_header refuses: None for one that is not known."""
+    fields = _fields_by_name(cells, columns, mapping)
+    found = (fields.get(plain_name(cell)) if cell.strip() else None for cell in cells)
+    return [field if field in columns or field == LEFT_OUT else None for field in found]
+
+
+def _fields_by_name(
+    cells: Sequence[str], columns: Mapping[str, Sequence[str]], mapping: Mapping[str, str] | None
+) -> dict[str, str]:
+    told = {plain_name(name): field for name, field in (mapping or {}).items()}
+    here = {told[plain_name(cell)] for cell in cells if plain_name(cell) in told}
+    return {plain_name(name): f for f, names in columns.items() for name in names if f not in here} | told
 
 
 def likeness(

@@ -15,6 +15,7 @@ from huimeng.kernel.times import utc_now
 from huimeng.porting.errors import (
     ImportFilesDeleted,
     ImportIsOver,
+    ImportNotCheckable,
     ImportNotFound,
     ImportNotOver,
     ImportNotStartable,
@@ -41,6 +42,7 @@ async def add(
     options: dict[str, Any],
     dry_run: bool,
     actor: str,
+    hold: bool = False,
 ) -> Task:
     """The file is the import's from here on; TooManyImports. The head must be locked."""
     waiting, kept = await store.held(conn, merchant_id)
@@ -53,8 +55,9 @@ async def add(
         file_name=shown_name(file_name, kind),
         file_size=upload.size,
         options=options,
-        dry_run=dry_run,
-        state="queued",
+        # What is held is checked first, whatever else was asked for.
+        dry_run=dry_run or hold,
+        state="held" if hold else "queued",
         cancel=False,
         attempts=0,
         progress=Progress(),
@@ -66,7 +69,7 @@ async def add(
         files_deleted_at=None,
     )
     await store.insert(conn, task)
-    await _record(conn, task, "import.queued", dry_run=dry_run, file_size=task.file_size, options=options)
+    await _record(conn, task, "import.queued", dry_run=task.dry_run, file_size=task.file_size, options=options)
     uploads.keep(upload, merchant_id, task.import_id, task.file_name)
     return task
 
@@ -123,6 +126,20 @@ async def start(conn: Connection, merchant_id: int, import_id: str) -> Task:
     return queued
 
 
+async def check(conn: Connection, merchant_id: int, import_id: str, kind: Kind, options: dict[str, Any]) -> Task:
+    """A dry run with these options, of a file whose import has not begun; ImportNotFound, ImportNotStartable,
+    ImportFilesDeleted."""
+    await lock_head(conn, cell_of(merchant_id))
+    task = await get_with_file(conn, merchant_id, import_id)
+    if options["with_import"] is not None:
+        await get_with_file(conn, merchant_id, options["with_import"])
+    queued = await store.check(conn, merchant_id, task.import_id, kind, options)
+    if queued is None:
+        raise ImportNotCheckable(state=task.state)
+    await _record(conn, queued, "import.queued", dry_run=True, options=options)
+    return queued
+
+
 async def cancel(conn: Connection, merchant_id: int, import_id: str) -> Task:
     """What was written stays; ImportNotFound, ImportIsOver."""
     await lock_head(conn, cell_of(merchant_id))
@@ -146,7 +163,7 @@ async def _record(conn: Connection, task: Task, action: Action, **told: Any) -> 
 
 def error_file(uploads: Uploads, task: Task) -> Path | None:
     """None: there was nothing to report. ImportNotOver, ImportFilesDeleted."""
-    if task.state in ("queued", "running"):
+    if task.state in ("held", "queued", "running"):
         raise ImportNotOver(state=task.state)
     if task.files_deleted_at is not None:
         raise ImportFilesDeleted()

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import csv
 import fcntl
+from collections import Counter
 from collections.abc import Callable
+from itertools import islice
 from pathlib import Path
 from typing import IO, Self
+
+import msgspec
 
 from huimeng.porting.errors import BadImportOption, ImportRunning
 from huimeng.porting.rules.faults import FAULT_HEADER, RowFault, fault_cells
@@ -69,3 +73,49 @@ class FaultFile:
     def __exit__(self, *_: object) -> None:
         if not self._file.closed:
             self._file.close()
+
+
+# Rows of an error file that are counted by their reason while somebody waits.
+_COUNTED_ROWS = 200_000
+
+
+class BadRow(msgspec.Struct, frozen=True):
+    """A row of the error file; line None: it is not known."""
+
+    line: int | None
+    column: str
+    value: str
+    code: str
+    reason_zh: str
+    reason_en: str
+    business_day: str
+    order_no: str
+
+
+class BadRowCount(msgspec.Struct, frozen=True):
+    code: str
+    rows: int
+
+
+class BadRows(msgspec.Struct, frozen=True):
+    """by_code: most frequent first; counted_all: false for a file so long that only its beginning was counted."""
+
+    items: list[BadRow]
+    by_code: list[BadRowCount]
+    counted_all: bool
+
+
+def read_faults(path: Path, limit: int) -> BadRows:
+    items: list[BadRow] = []
+    counts: Counter[str] = Counter()
+    with path.open(encoding="utf-8-sig", newline="") as file:
+        rows = csv.reader(file)
+        next(rows, None)
+        for row in islice(rows, _COUNTED_ROWS):
+            if len(row) != len(FAULT_HEADER):
+                continue
+            counts[row[3]] += 1
+            if len(items) < limit:
+                items.append(BadRow(int(row[0]) if row[0].isdecimal() else None, *row[1:]))
+        counted_all = next(rows, None) is None
+    return BadRows(items, [BadRowCount(code, count) for code, count in counts.most_common()], counted_all)

@@ -75,7 +75,7 @@ class Table(Protocol):
 def take_in(path: Path, folder: Path, wish: Wish, tell: Tell = lambda done, total: None) -> Taken:
     """ImportFileError before anything is read in earnest; tell(done, total) while a file is written out."""
     names = {**wish.columns, **platforms.NAMES} if "order_no" in wish.columns else wish.columns
-    table = _open(path, folder, names, wish, tell)
+    table = open_table(path, folder, names, wish, tell)
     try:
         platform = platforms.recognise(table.header) if not wish.mapping and "order_no" in wish.columns else None
         if wish.other is not None:
@@ -89,7 +89,8 @@ def take_in(path: Path, folder: Path, wish: Wish, tell: Tell = lambda done, tota
         table.close()
 
 
-def _open(path: Path, folder: Path, names: Columns, wish: Wish, tell: Tell) -> _TextTable | _SheetTable:
+def open_table(path: Path, folder: Path, names: Columns, wish: Wish, tell: Tell) -> _TextTable | _SheetTable:
+    """Found by names; close() it. ImportFileError."""
     try:
         with path.open("rb") as file:
             magic = file.read(8)
@@ -136,6 +137,8 @@ class _TextTable:
     """A text file; rows are needed only of a platform's export."""
 
     def __init__(self, source: Source, tell: Tell) -> None:
+        self.sheets: tuple[str, ...] = ()
+        self.sheet: str | None = None
         self.source = source
         self.header = source.header
         self.header_line = source.header_lines
@@ -185,6 +188,8 @@ class _SheetTable:
                         best, self.header, self.header_line, self._sheet = score, row, line, sheet
             if not self.header:
                 raise SheetEmpty(sheet=self._sheet.name[:60])
+            self.sheets = tuple(sheet.name for sheet in self._book.sheets if not sheet.hidden)
+            self.sheet: str | None = self._sheet.name
         except BaseException:
             self.close()
             raise
@@ -332,7 +337,7 @@ def _pair(
 ) -> Taken:
     """NotAPair unless one is Taobao's order report and the other its detail report."""
     assert wish.other is not None
-    other = _open(wish.other, folder, names, msgspec.structs.replace(wish, sheet=None), tell)
+    other = open_table(wish.other, folder, names, msgspec.structs.replace(wish, sheet=None), tell)
     try:
         second = platforms.recognise(other.header)
         by_kind = {platform: table, second: other}

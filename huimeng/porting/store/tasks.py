@@ -12,7 +12,8 @@ import msgspec
 from huimeng.infra.database import Connection
 
 Kind = Literal["orders", "members"]
-State = Literal["queued", "running", "done", "failed", "cancelled"]
+# held: nobody works on it before somebody says how it is to be read.
+State = Literal["held", "queued", "running", "done", "failed", "cancelled"]
 
 
 class Progress(msgspec.Struct, frozen=True, kw_only=True):
@@ -63,6 +64,10 @@ class Task(msgspec.Struct, frozen=True, kw_only=True):
 _TASK = (
     "merchant_id, import_id, kind, file_name, file_size, options, dry_run, state, cancel, attempts, progress, error, "
     "created_at, created_by, started_at, finished_at, files_deleted_at"
+)
+_AS_NEW = (
+    "state = 'queued', cancel = false, attempts = 0, progress = '{}', error = null, worker = null, "
+    "leased_until = null, started_at = null, finished_at = null"
 )
 _LEASE = "now() + make_interval(secs => %s)"
 
@@ -132,10 +137,22 @@ async def queue(conn: Connection, merchant_id: int, import_id: uuid.UUID) -> Tas
         conn,
         merchant_id,
         import_id,
-        "state = 'queued', dry_run = false, cancel = false, attempts = 0, progress = '{}', error = null, "
-        "worker = null, leased_until = null, started_at = null, finished_at = null",
+        f"dry_run = false, {_AS_NEW}",
         "state not in ('queued', 'running') and (state = 'done') = dry_run",
     )
+
+
+async def check(
+    conn: Connection, merchant_id: int, import_id: uuid.UUID, kind: Kind, options: dict[str, Any]
+) -> Task | None:
+    """A dry run with these options; None when it is under way, or was an import for real."""
+    cursor = await conn.execute(
+        f"update import_task set kind = %s, options = %s, {_AS_NEW} where merchant_id = %s and import_id = %s "
+        f"and state not in ('queued', 'running') and dry_run returning {_TASK}",
+        (kind, _json(options), merchant_id, import_id),
+    )
+    row = await cursor.fetchone()
+    return None if row is None else _task(row)
 
 
 async def ask_to_stop(conn: Connection, merchant_id: int, import_id: uuid.UUID) -> Task | None:
@@ -144,9 +161,9 @@ async def ask_to_stop(conn: Connection, merchant_id: int, import_id: uuid.UUID) 
         conn,
         merchant_id,
         import_id,
-        "cancel = (state = 'running'), finished_at = case when state = 'queued' then now() else finished_at end, "
-        "state = case when state = 'queued' then 'cancelled' else state end",
-        "state in ('queued', 'running')",
+        "cancel = (state = 'running'), finished_at = case when state = 'running' then finished_at else now() end, "
+        "state = case when state = 'running' then state else 'cancelled' end",
+        "state in ('held', 'queued', 'running')",
     )
 
 

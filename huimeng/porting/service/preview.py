@@ -1,0 +1,134 @@
+"""What a file that was handed in looks like, and its first bad rows: for who has to decide what to do with it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+
+import msgspec
+
+from huimeng.infra.database import Database
+from huimeng.porting.errors import ImportFilesDeleted
+from huimeng.porting.rules import platforms
+from huimeng.porting.rules.columns import (
+    LEFT_OUT,
+    MEMBER_COLUMNS,
+    ORDER_FILE_COLUMNS,
+    ORDER_REQUIRED,
+    fields_of,
+    plain_name,
+)
+from huimeng.porting.rules.masking import masked_cell
+from huimeng.porting.service.tasks import error_file
+from huimeng.porting.store.faults_file import BadRow, BadRows, read_faults
+from huimeng.porting.store.folders import work_folder
+from huimeng.porting.store.glance import Glance, glance
+from huimeng.porting.store.mappings import load_mapping
+from huimeng.porting.store.tasks import Kind, Task
+from huimeng.porting.store.uploads import Uploads
+
+_COLUMNS: Mapping[str, Mapping[str, Sequence[str]]] = {"orders": ORDER_FILE_COLUMNS, "members": MEMBER_COLUMNS}
+# Fields that are personal data whatever the column's name, as masked_cell knows them.
+_PERSONAL = {"name": "name", "phone": "phone", "card_no": "card_no", "birthday": "birthday"}
+_REQUIRED: Mapping[str, tuple[str, ...]] = {"orders": ORDER_REQUIRED, "members": ()}
+
+
+class PreviewColumn(msgspec.Struct, frozen=True, kw_only=True):
+    """field: what it would be taken for, None when it is not known; told: because it was chosen for this source before.
+
+    left_out: it is not to be used, as it was chosen; samples: masked where they are personal data.
+    """
+
+    name: str
+    field: str | None
+    told: bool
+    left_out: bool
+    samples: list[str]
+
+
+class PreviewField(msgspec.Struct, frozen=True):
+    """What a column can be taken for; names: the headers by which it is found."""
+
+    field: str
+    required: bool
+    names: list[str]
+
+
+class Preview(msgspec.Struct, frozen=True, kw_only=True):
+    """likely_kind: what the header looks like; kind: that of this answer; platform: whose export it is."""
+
+    kind: Kind
+    likely_kind: Kind
+    platform: str | None
+    sheets: list[str]
+    sheet: str | None
+    header_line: int
+    columns: list[PreviewColumn]
+    fields: list[PreviewField]
+
+
+async def preview(
+    db: Database, uploads: Uploads, task: Task, kind: Kind | None, source: str | None, sheet: str | None
+) -> Preview:
+    """kind None: as the header looks. ImportFileError, ImportFilesDeleted."""
+    if task.files_deleted_at is not None:
+        raise ImportFilesDeleted()
+    path = uploads.file(task.merchant_id, task.import_id, task.file_name)
+
+    def look() -> Glance:
+        with work_folder(uploads.work_dir) as folder:
+            return glance(path, folder, sheet)
+
+    seen = await asyncio.to_thread(look)
+    chosen = kind or seen.kind
+    async with db.reader(task.merchant_id) as conn:
+        kept = await load_mapping(conn, task.merchant_id, chosen, source or task.options["source"])
+    # A file of which columns were told is an ordinary one, as the import takes it.
+    platform = seen.platform if chosen == "orders" and not kept else None
+    return Preview(
+        kind=chosen,
+        likely_kind=seen.kind,
+        platform=platform,
+        sheets=list(seen.sheets),
+        sheet=seen.sheet,
+        header_line=seen.header_line,
+        columns=_columns(seen, chosen, platform, kept),
+        fields=[
+            PreviewField(field, field in _REQUIRED[chosen], list(names[1:]))
+            for field, names in _COLUMNS[chosen].items()
+        ],
+    )
+
+
+def _columns(seen: Glance, kind: Kind, platform: platforms.Kind | None, kept: Mapping[str, str]) -> list[PreviewColumn]:
+    told = {plain_name(name) for name in kept}
+    if platform is not None:
+        fields: list[str | None] = [platforms.OUT[platform].get(name) for name in seen.header]
+    else:
+        fields = fields_of(seen.header, _COLUMNS[kind], kept)
+    personal = fields_of(seen.header, MEMBER_COLUMNS)
+    return [
+        PreviewColumn(
+            name=name,
+            field=None if field == LEFT_OUT else field,
+            told=plain_name(name) in told,
+            left_out=field == LEFT_OUT,
+            samples=[masked_cell(_PERSONAL.get(field or "", like), cell) for cell in samples],
+        )
+        for name, field, like, samples in zip(seen.header, fields, personal, seen.samples, strict=True)
+        if name
+    ]
+
+
+async def bad_rows(uploads: Uploads, task: Task, limit: int) -> BadRows:
+    """The first of them and how many of each reason, values masked; ImportNotOver, ImportFilesDeleted."""
+    path = error_file(uploads, task)
+    if path is None:
+        return BadRows([], [], True)
+    found = await asyncio.to_thread(read_faults, path, limit)
+    return msgspec.structs.replace(found, items=[_masked(row) for row in found.items])
+
+
+def _masked(row: BadRow) -> BadRow:
+    like = "card_no" if row.code == "unknown_member" else fields_of([row.column], MEMBER_COLUMNS)[0]
+    return msgspec.structs.replace(row, value=masked_cell(like, row.value))

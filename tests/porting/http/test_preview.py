@@ -1,0 +1,125 @@
+"""A file that is held: looked at, checked with one mapping and another, and only then imported."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import httpx
+
+from huimeng.porting.jobs import Importer
+from tests.porting.handing import BAD, MEMBERS, ORDERS, hand_in, look
+from tests.served import caller, fresh, token
+
+STRANGE = "单据,成交于,门店,实收,谁\nA1,2026-03-01 10:00:00,s1,12.00,13800009901\nA2,2026-03-01 11:00:00,s1,3.00,\n"
+MAPPING = {"单据": "order_no", "成交于": "ordered_at", "实收": "paid_amount", "谁": "-"}
+
+
+async def _preview(till: httpx.AsyncClient, held: dict[str, Any], **params: str) -> dict[str, Any]:
+    answer = await till.get(f"/v1/imports/{held['import_id']}/preview", params=params)
+    assert answer.status_code == 200, answer.text
+    found: dict[str, Any] = answer.json()
+    return found
+
+
+async def _check(till: httpx.AsyncClient, held: dict[str, Any], **options: Any) -> httpx.Response:
+    return await till.post(
+        f"/v1/imports/{held['import_id']}/check", json={"kind": "orders", **options}, headers=fresh()
+    )
+
+
+async def test_a_held_file_waits_and_shows_its_columns(till: httpx.AsyncClient, worker: Importer) -> None:
+    held = await hand_in(till, STRANGE, hold=True)
+    assert (held["state"], held["dry_run"]) == ("held", True)
+    assert await worker.run_waiting() == 0
+    seen = await _preview(till, held)
+    assert (seen["kind"], seen["likely_kind"], seen["platform"], seen["header_line"]) == ("orders", "orders", None, 1)
+    columns = [(each["name"], each["field"]) for each in seen["columns"]]
+    assert columns == [("单据", None), ("成交于", None), ("门店", "store"), ("实收", None), ("谁", None)]
+    assert seen["columns"][0]["samples"] == ["A1", "A2"]
+    # A phone is masked also in a column that nobody knows.
+    assert seen["columns"][4]["samples"] == ["138****9901"]
+    assert {each["field"] for each in seen["fields"] if each["required"]} == {
+        *("order_no", "ordered_at", "store", "paid_amount")
+    }
+
+
+async def test_checked_with_a_mapping_which_is_remembered(till: httpx.AsyncClient, worker: Importer) -> None:
+    held = await hand_in(till, STRANGE, hold=True)
+    assert (await _check(till, held)).status_code == 202
+    await worker.run_waiting()
+    assert (await look(till, held))["error"]["code"] == "import_columns_missing"
+    checked = await _check(till, held, mapping=MAPPING, source="meituan")
+    assert checked.json()["settings"]["mapping"] == MAPPING
+    await worker.run_waiting()
+    told = await look(till, held)
+    assert (told["state"], told["dry_run"], told["counts"]["created"], told["error"]) == ("done", True, 2, None)
+    await till.post(f"/v1/imports/{held['import_id']}/start", headers=fresh())
+    await worker.run_waiting()
+    assert (await look(till, held))["counts"]["created"] == 2
+    assert (await _check(till, held)).json()["code"] == "import_not_checkable"
+    again = await hand_in(till, STRANGE, hold=True)
+    columns = (await _preview(till, again, source="meituan"))["columns"]
+    assert [(each["field"], each["told"], each["left_out"]) for each in columns] == [
+        ("order_no", True, False),
+        ("ordered_at", True, False),
+        ("store", False, False),
+        ("paid_amount", True, False),
+        (None, True, True),
+    ]
+
+
+async def test_members_are_known_by_their_header_and_masked(till: httpx.AsyncClient) -> None:
+    held = await hand_in(till, MEMBERS, hold=True)
+    seen = await _preview(till, held)
+    assert (held["kind"], seen["kind"], seen["likely_kind"]) == ("orders", "members", "members")
+    samples = {each["name"]: each["samples"] for each in seen["columns"]}
+    assert samples == {"external_id": ["V1"], "phone": ["138****9901"], "name": ["张*"], "points": ["120"]}
+
+
+async def test_a_platforms_export_is_known(till: httpx.AsyncClient) -> None:
+    header = "主订单编号,子订单编号,选购商品,商品数量,订单应付金额,订单提交时间,订单状态"
+    text = f"{header}\n1,2,茶,1,9.9,2026-03-01,已完成\n"
+    seen = await _preview(till, await hand_in(till, text, hold=True))
+    assert (seen["platform"], seen["columns"][0]["field"]) == ("douyin", "order_no")
+
+
+async def test_bad_rows_with_counts(till: httpx.AsyncClient, worker: Importer) -> None:
+    held = await hand_in(till, BAD.replace("s1,,milk", "s1,13800009901,milk"), hold=True)
+    address = f"/v1/imports/{held['import_id']}/bad-rows"
+    assert (await till.get(address)).json()["code"] == "import_not_over"
+    await _check(till, held)
+    await worker.run_waiting()
+    told = (await till.get(address)).json()
+    assert {each["code"]: each["rows"] for each in told["by_code"]} == {"bad_amount": 1, "unknown_member": 1}
+    values = {row["code"]: (row["line"], row["value"]) for row in told["items"]}
+    assert values == {"bad_amount": (3, "ten"), "unknown_member": (2, "****9901")}
+    assert told["counted_all"] is True
+    first = (await till.get(address, params={"limit": 1})).json()
+    assert len(first["items"]) == 1 and len(first["by_code"]) == 2
+
+
+async def test_nothing_is_bad(till: httpx.AsyncClient, worker: Importer) -> None:
+    started = await hand_in(till, ORDERS)
+    await worker.run_waiting()
+    told = (await till.get(f"/v1/imports/{started['import_id']}/bad-rows")).json()
+    assert told == {"items": [], "by_code": [], "counted_all": True}
+
+
+async def test_a_held_file_can_be_dropped_and_taken_up_again(till: httpx.AsyncClient) -> None:
+    held = await hand_in(till, hold=True)
+    start = f"/v1/imports/{held['import_id']}/start"
+    assert (await till.post(start, headers=fresh())).json()["code"] == "import_not_startable"
+    dropped = await till.post(f"/v1/imports/{held['import_id']}/cancel", headers=fresh())
+    assert dropped.json()["state"] == "cancelled"
+    assert (await _check(till, held)).json()["state"] == "queued"
+    assert (await _check(till, held)).json()["code"] == "import_not_checkable"
+    wrong = await hand_in(till, hold=True)
+    assert (await _check(till, wrong, source_timezone="Nowhere")).json()["code"] == "import_option_invalid"
+    assert (await _check(till, wrong, with_import="nonsense")).json()["code"] == "import_not_found"
+
+
+async def test_who_only_reads_sees_no_file(till: httpx.AsyncClient, app: Any, context: Any, shop: Any) -> None:
+    held = await hand_in(till, hold=True)
+    async with caller(app, await token(context, shop, "imports:read")) as reader:
+        assert (await reader.get(f"/v1/imports/{held['import_id']}/preview")).status_code == 403
+        assert (await reader.get(f"/v1/imports/{held['import_id']}")).status_code == 200
