@@ -2,7 +2,8 @@ import { flushPromises } from '@vue/test-utils'
 import { expect, it, test } from 'vitest'
 import StoreForm from './StoreForm.vue'
 import StoreList from './StoreList.vue'
-import { cutAsClock, cutChoices, draftOf, inputOf } from './store'
+import { draftOf, inputOf } from './store'
+import { cutAsClock, cutChoices } from '@/shared/daycut'
 import { mountPage, refusal } from '@/shared/testing/mount'
 
 const STORE = {

@@ -56,6 +56,9 @@ export default defineWords(
     show_chart: '看图',
     progress: '完成 {percent}',
     menu: '菜单',
+    copy: '复制',
+    copied: '已复制',
+    copy_by_hand: '浏览器不允许自动复制,内容已选中,请按 Ctrl+C',
   },
   {
     retry: 'Try again',
@@ -111,5 +114,8 @@ export default defineWords(
     show_chart: 'Chart',
     progress: '{percent} done',
     menu: 'Menu',
+    copy: 'Copy',
+    copied: 'Copied',
+    copy_by_hand: 'The browser does not allow copying; the text is selected, press Ctrl+C',
   },
 )
