@@ -125,7 +125,9 @@ it('shows cohorts with a way behind each cell, and marks months that are not ove
   const links = wrapper.findAll('tbody a')
   expect(links.map((link) => link.text())).toEqual(['100%', '25%'])
   expect(links[1]?.attributes('href')).toBe('/behind/2017-02/1')
-  expect(links[1]?.attributes('aria-label')).toBe('2017年2月首购的 4 人,1 个月后有 1 人来买过(25.0%) · 这个月还没过完')
+  expect(links[1]?.attributes('aria-label')).toBe(
+    '25% · 2017年2月首购的 4 人,1 个月后有 1 人来买过(25.0%) · 这个月还没过完',
+  )
   expect(wrapper.find('td.open').text()).toBe('25%')
   await wrapper.setProps({ as: 'count', to: undefined })
   expect(wrapper.findAll('tbody .cell').map((cell) => cell.text())).toEqual(['4', '1'])
