@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from playwright.sync_api import BrowserContext, ConsoleMessage, Locator, Page, expect
+from playwright.sync_api import BrowserContext, ConsoleMessage, Locator, Page, Route, expect
 
 from huimeng.entry.console.bundle import DIST
 
@@ -101,6 +101,16 @@ class Window:
         yield
         self.context.set_offline(False)
 
+    def loses_the_answer(self, path: str) -> None:
+        """The next request to that path arrives and is done, but its answer gets lost."""
+        self._unreachable = True
+
+        def lose(route: Route) -> None:
+            route.fetch()
+            route.abort("connectionreset")
+
+        self.page.route(self.url + path, lose, times=1)
+
     def open(self, path: str) -> Page:
         self.page.goto(self.url + path)
         self.settle()
@@ -127,8 +137,8 @@ class Window:
 
     def picture(self, name: str) -> None:
         self.folder.mkdir(parents=True, exist_ok=True)
-        path = self.folder / f"{name}.jpg"
-        self.page.screenshot(path=path, type="jpeg", quality=80, full_page=True, animations="disabled")
+        path = self.folder / f"{name}.png"
+        self.page.screenshot(path=path, full_page=True, animations="disabled")
 
     def resize(self, size: Any) -> None:
         if self.page.viewport_size != size:

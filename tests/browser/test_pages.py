@@ -12,6 +12,17 @@ from tests.browser.world import Cafe
 
 # By the address as the rooms name it. {words} stand for something of the café's.
 OWNER = {
+    "/dashboard": "/dashboard",
+    "/figures": "/figures",
+    "/figures/breakdown": "/figures/breakdown",
+    "/figures/repurchase": "/figures/repurchase",
+    "/figures/cohorts": "/figures/cohorts",
+    "/figures/rfm": "/figures/rfm",
+    "/figures/concentration": "/figures/concentration",
+    "/figures/top": "/figures/top",
+    "/figures/audience": "/figures/audience",
+    "/figures/points": "/figures/points",
+    "/figures/members": "/figures/members?figure=active",
     "/stores": "/stores",
     "/stores/regions": "/stores/regions",
     "/stores/new": "/stores/new",

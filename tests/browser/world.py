@@ -56,7 +56,7 @@ class Shop:
         self.house = house
         self.code = code
         told = house.huimeng("merchant", "create", "--code", code, "--name", name)
-        self.one_time = _one_time(told)
+        self.one_time = one_time_of(told)
 
     @cached_property
     def token(self) -> str:
@@ -139,6 +139,15 @@ class Cafe(Shop):
         member_id: str = self.make("/v1/members", wanted)["member_id"]
         return member_id
 
+    def points(self, who: str) -> int:
+        held = self.get(f"/v1/members/{self.members[who]}/points")
+        available: int = held["points"]["available"]
+        return available
+
+    def orders_of(self, who: str) -> list[Any]:
+        found: list[Any] = self.get("/v1/orders", member_id=self.members[who], limit="100")["items"]
+        return found
+
     def sell(self, order_no: str, ago: int, store: str, who: str | None, goods: tuple[str, ...]) -> str:
         """The order's id; ago: so many days before today at noon, 0 is now."""
         noon = datetime.now(ZONE).replace(hour=12, minute=0, second=0, microsecond=0)
@@ -175,7 +184,7 @@ def write_files(folder: Path) -> tuple[Path, Path]:
     return members, orders
 
 
-def _one_time(told: str) -> str:
+def one_time_of(told: str) -> str:
     found = re.search(r"one-time password: (\S+)", told)
     assert found, told
     return found[1]

@@ -40,14 +40,14 @@ class House:
         self.members: list[str] = []
         self._process: subprocess.Popen[bytes] | None = None
 
-    def start_again(self) -> None:
+    def start_again(self, *options: str, seconds: float = 60) -> None:
         if self._process is not None:
             self._process.wait(60)
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(
-                [*COMMAND, "run"], env=self.environment, stdout=log, stderr=log, start_new_session=True
+                [*COMMAND, "run", *options], env=self.environment, stdout=log, stderr=log, start_new_session=True
             )
-        self.wait_ready()
+        self.wait_ready(seconds)
 
     def start(self) -> None:
         self.start_again()
