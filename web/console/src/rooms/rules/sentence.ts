@@ -37,8 +37,8 @@ function useWording() {
     const unit = t(rule.unit)
     if (rule.kind === 'multiplier') return t('earn_times', { n: rule.multiplier ?? '', unit })
     const { per, points } = asBlanks(rule.points_per_yuan ?? '0')
-    const each = f.currency === 'CNY' ? t('yuan', { n: per }) : f.money(Math.round(Number(per) * 100))
-    return t('earn_rate', { each, n: points, unit })
+    const each = f.currency === 'CNY' ? t('yuan', { n: per }) : f.money(Math.round(Number(per) * 100)) + ' '
+    return t('earn_rate', { each, n: points, unit }).replace('  ', ' ')
   }
 
   function dates({ date_from, date_to }: RuleText): string {
