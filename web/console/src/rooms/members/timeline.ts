@@ -55,11 +55,7 @@ export function tell(t: T, f: ReturnType<typeof useFormat>, item: Item, store: s
       break
     case 'points':
       title = t.of('move_', item.movement ?? '')
-      facts.push(
-        item.unit === 'growth' && t('growth'),
-        item.reason && t('t_reason', { reason: item.reason }),
-        t('t_balance', { n: f.integer(item.balance) }),
-      )
+      facts.push(item.reason && t('t_reason', { reason: item.reason }), t('t_balance', { n: f.integer(item.balance) }))
       points = item.amount ?? null
       break
     case 'changed':

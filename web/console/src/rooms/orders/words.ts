@@ -38,6 +38,7 @@ export default defineWords(
     none_yet_hint: '在收银台完成一单,或者从 Excel 导入。',
 
     goods: '商品',
+    name: '名称',
     goods_none: '只有金额,没有商品明细',
     amount_only: '消费金额',
     sku: '货号 {sku}',
@@ -167,6 +168,7 @@ export default defineWords(
     none_yet_hint: 'Complete one at the till, or import them from Excel.',
 
     goods: 'Goods',
+    name: 'Name',
     goods_none: 'An amount only, no goods',
     amount_only: 'Amount',
     sku: 'SKU {sku}',

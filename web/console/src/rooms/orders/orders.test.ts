@@ -1,0 +1,203 @@
+import { flushPromises } from '@vue/test-utils'
+import { expect, it, test, vi } from 'vitest'
+import { isWithin, leftOf, pickedOf, plainQuantity, refundLine, type Line } from './order'
+import OrderDetail from './OrderDetail.vue'
+import OrderList from './OrderList.vue'
+import RefundPage from './RefundPage.vue'
+import { answer, asking } from '@/shared/confirm'
+import { mountPage, refusal } from '@/shared/testing/mount'
+
+const page = (...items: unknown[]): unknown => ({ items, next_cursor: null })
+const LINE: Line = {
+  line_no: 1,
+  sku: 'milk',
+  product: '鲜牛奶',
+  category: '乳品',
+  quantity: '3.0000',
+  list_fen: 3000,
+  paid_fen: 2999,
+  refunded_quantity: '1.0000',
+  refunded_fen: 999,
+  points_earned: 29,
+  growth_earned: 0,
+  points_reversed: 9,
+  growth_reversed: 0,
+}
+const SUMMARY = {
+  order_id: '9216',
+  source: 'pos',
+  store_id: 7,
+  business_day: '2026-03-11',
+  order_no: 'A1',
+  member_id: '2048',
+  ordered_at: '2026-03-11T04:00:00Z',
+  list_fen: 3000,
+  paid_fen: 2999,
+  refunded_fen: 999,
+  status: 'partly_refunded',
+}
+const ORDER = {
+  ...SUMMARY,
+  lines: [LINE],
+  tenders: [{ kind: 'wechat', amount_fen: 2999, refunded_fen: 999 }],
+  earned: [
+    {
+      unit: 'points',
+      amount: 29,
+      reversed: 9,
+      rules: [
+        { rule_id: '1', version: 1, amount: 29, name: '每元一分', text_zh: '每元 1 积分,得 29 积分', text_en: '' },
+      ],
+    },
+  ],
+  refunds: [],
+}
+const TOLD = {
+  status: 'refunded',
+  amount_fen: 2000,
+  points_taken: 20,
+  growth_taken: 0,
+  points_debt: 5,
+  growth_debt: 0,
+  points_balance: 0,
+  lines: [],
+  tenders: [{ kind: 'wechat', amount_fen: 2000 }],
+}
+const MEMBER = { member_id: '2048', name: '张**', identities: [{ kind: 'phone', value: '138****1234' }] }
+const ANSWERS = {
+  'GET /v1/stores': page({ store_id: 7, code: 's1', name: '静安店' }),
+  'GET /v1/regions': page(),
+  'GET /v1/analytics/top': { rows: [{ name: '乳品' }] },
+  'GET /v1/orders': page(SUMMARY),
+  'GET /v1/orders/9216': ORDER,
+  'GET /v1/members/2048': MEMBER,
+  'POST /v1/orders/9216/refunds/quote': TOLD,
+}
+
+it('asks for what stands in the address', async () => {
+  const { wrapper, calls } = await mountPage(OrderList, {
+    path: '/orders?from=2026-03-01&to=2026-03-31&store=s1&region=&category=乳品&status=refunded&member=2048&no=A1',
+    answers: ANSWERS,
+  })
+  expect(calls.find((call) => call.path === '/v1/orders')?.query).toEqual({
+    from: '2026-03-01',
+    to: '2026-03-31',
+    store: 's1',
+    region: '',
+    category: '乳品',
+    status: 'refunded',
+    member_id: '2048',
+    order_no: 'A1',
+    limit: '50',
+  })
+  expect(wrapper.text()).toContain('会员:张**')
+  expect(wrapper.text()).toContain('不属于任何区域')
+  expect(wrapper.get('tbody a').attributes('href')).toBe('/orders/9216')
+})
+
+it('begins with all time and drops a filter', async () => {
+  const { wrapper, calls, router } = await mountPage(OrderList, { path: '/orders?member=2048', answers: ANSWERS })
+  expect(wrapper.text()).toContain('全部时间')
+  calls.length = 0
+  await wrapper.get('.chip button').trigger('click')
+  await flushPromises()
+  expect(router.currentRoute.value.query).toEqual({})
+  expect(calls.find((call) => call.path === '/v1/orders')?.query).toEqual({ limit: '50' })
+})
+
+it('says that nothing meets the filters, and that there is nothing yet', async () => {
+  const answers = { ...ANSWERS, 'GET /v1/orders': page() }
+  expect((await mountPage(OrderList, { path: '/orders?no=X', answers })).wrapper.text()).toContain('没有符合条件的订单')
+  expect((await mountPage(OrderList, { path: '/orders', answers })).wrapper.text()).toContain('还没有订单')
+})
+
+it('tells why an order earned what it earned', async () => {
+  const { wrapper } = await mountPage(OrderDetail, { props: { orderId: '9216' }, answers: ANSWERS })
+  expect(wrapper.text()).toContain('“每元一分”:每元 1 积分,得 29 积分')
+  expect(wrapper.text()).toContain('其中 9 已因退款收回')
+  expect(wrapper.get('.whose').attributes('href')).toBe('/members/2048')
+})
+
+it('offers neither refund nor void to who may not', async () => {
+  const { wrapper } = await mountPage(OrderDetail, {
+    props: { orderId: '9216' },
+    permissions: ['orders:read'],
+    answers: ANSWERS,
+  })
+  expect(wrapper.findAll('header button')).toHaveLength(0)
+})
+
+it('voids only after telling what that does', async () => {
+  const { wrapper, calls } = await mountPage(OrderDetail, {
+    props: { orderId: '9216' },
+    answers: { ...ANSWERS, 'POST /v1/orders/9216/void': TOLD },
+  })
+  await wrapper.get('header button').trigger('click')
+  await flushPromises()
+  expect(asking.value?.text).toBe('退回 ¥20.00,收回 20 积分,其中 5 积分会员已经用掉,记为欠。作废后不能恢复。')
+  answer(false)
+  await flushPromises()
+  expect(calls.some((call) => call.path.endsWith('/void'))).toBe(false)
+})
+
+it('shows what a refund does, then does just that', async () => {
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] })
+  try {
+    const result = { ...TOLD, refund_id: '1', order_id: '9216' }
+    const { wrapper, calls } = await mountPage(RefundPage, {
+      props: { orderId: '9216' },
+      answers: { ...ANSWERS, 'POST /v1/orders/9216/refunds': result },
+    })
+    await vi.runAllTimersAsync()
+    expect(wrapper.text()).toContain('5 积分记为欠')
+    expect(wrapper.text()).toContain('退到微信支付 ¥20.00')
+    await wrapper.findAll('input[type=radio]')[1]?.setValue(true)
+    const quantity = wrapper.get('.how input')
+    expect((quantity.element as HTMLInputElement).value).toBe('2')
+    await quantity.setValue('3')
+    await vi.runAllTimersAsync()
+    expect(wrapper.get('.how [role=alert]').text()).toBe('请填写 2 以内的件数')
+    await quantity.setValue('1')
+    await vi.runAllTimersAsync()
+    const wanted = { lines: [{ line_no: 1, quantity: '1' }] }
+    expect(calls.at(-1)?.body).toEqual(wanted)
+    await wrapper.get('form').trigger('submit')
+    expect(asking.value?.title).toBe('退给顾客 ¥20.00?')
+    answer(true)
+    await flushPromises()
+    expect(calls.at(-1)).toMatchObject({ path: '/v1/orders/9216/refunds', body: { ...wanted, reason: '' } })
+    expect(wrapper.get('[role=status]').text()).toContain('不够收回的 5 积分已记为欠')
+  } finally {
+    vi.useRealTimers()
+  }
+})
+
+it('says why it can not be refunded', async () => {
+  const refused = refusal(409, 'order_not_refundable', '订单已全部退款')
+  const { wrapper } = await mountPage(RefundPage, {
+    props: { orderId: '9216' },
+    answers: { ...ANSWERS, 'POST /v1/orders/9216/refunds/quote': refused },
+  })
+  await vi.waitFor(() => expect(wrapper.text()).toContain('订单已全部退款'))
+  const gone = { ...ANSWERS, 'GET /v1/orders/9216': { ...ORDER, status: 'voided' } }
+  const over = await mountPage(RefundPage, { props: { orderId: '9216' }, answers: gone })
+  expect(over.wrapper.text()).toContain('没有可退的了')
+})
+
+test('parts of lines', () => {
+  expect([plainQuantity('2.5000'), plainQuantity('10.0000'), plainQuantity('100')]).toEqual(['2.5', '10', '100'])
+  expect(leftOf(LINE)).toEqual({ quantity: '2', fen: 2000 })
+  expect(refundLine(LINE, pickedOf(LINE))).toEqual({ line_no: 1, quantity: '2' })
+  expect(refundLine(LINE, { by: 'amount', quantity: '', amount_fen: 500 })).toEqual({ line_no: 1, amount_fen: 500 })
+  const within = (quantity: string): boolean => isWithin(LINE, { by: 'quantity', quantity, amount_fen: null })
+  expect(['1', '2', '0.5', '2.0001', '0', '-1', 'x', ''].map(within)).toEqual([
+    true,
+    true,
+    true,
+    false,
+    false,
+    false,
+    false,
+    false,
+  ])
+})
