@@ -70,6 +70,8 @@ it('shows who returns and what is kept first, from which days, and how late', as
   expect(wrapper.text()).toContain('数据截至 2018-01-05 10:00:00,延迟 0 秒')
   expect(wrapper.text()).toContain('净销售额比上一段多 ¥200.00(+25.0%),主要因为订单多了 25.0%。')
   expect(wrapper.text()).toContain('每发 100 分,用掉 25 分')
+  // 93.33 % before and now: a share moves by points.
+  expect(cards[1]?.get('.change').text()).toContain('0.0 个百分点')
   expect(cards[1]?.get('.value a').attributes('href')).toBe(
     '/figures/members?figure=returning&from=2017-12-02&to=2017-12-31',
   )
@@ -119,6 +121,23 @@ it('tells a merchant without data what to do next, and what is done', async () =
   ])
   expect(wrapper.text()).toContain('已完成 1 / 6')
   expect(wrapper.find('.stat').exists()).toBe(false)
+})
+
+it('does not take a shop for new whose figures are being made, and shows them when they are', async () => {
+  const period = { ...ANSWER.period, chosen: 'last_30_days' }
+  let left = 500
+  const answers = {
+    ...ANSWERS,
+    'GET /v1/analytics/overview': () =>
+      left ? overview(0, 0, { period, as_of: null, lag_events: left }) : overview(100, 100_000),
+  }
+  const { wrapper } = await mountPage(DashboardPage, { path: '/dashboard', answers })
+  expect(wrapper.text()).toContain('还有 500 笔变动要统计')
+  expect(wrapper.text()).not.toContain('开始使用')
+  left = 0
+  vi.advanceTimersByTime(3000)
+  await flushPromises()
+  expect(wrapper.findAll('.stat')).toHaveLength(5)
 })
 
 it('says what is wrong, and says why nothing leads behind the figures', async () => {

@@ -12,3 +12,6 @@ export interface FigureAnswer extends Cut {
   lag_events: number
   stores_only?: string[] | null
 }
+
+/** Nothing is counted yet though there is something to count. */
+export const isBuilding = (answer: FigureAnswer): boolean => !answer.as_of && answer.lag_events > 0
