@@ -51,7 +51,7 @@ const zh = {
   later_order_share: '占看得到的人',
   not_yet: '还没再买',
   repurchase_story: '首购后 {n} 天内,{members} 位里有 {back} 位在另一天又来买过({share})。',
-  repurchase_early: '{m} 天内会再来的人,大多数在头 {n} 天就来了:首购后这 {n} 天是跟进的好时机。',
+  repurchase_early: '{m} 天内会再来的人,大多数在头 {n} 天就来了:这段时间最值得跟进。',
   cohorts_title: '首购以后,每个月还有多少人来',
   cohorts_lead: '每一行是同一个月首购的会员,往右是之后的月份。点格子看是哪些人。',
   cohorts_note: '数据到 {day}。斜纹的格子那个月还没过完。选了门店或品类时,首购和来店都只算那里的。',
