@@ -1,10 +1,10 @@
-import { ScrollText } from '@lucide/vue'
+import { Coins } from '@lucide/vue'
 import { defineRoom } from '@/shared/room'
 
 export default defineRoom({
   name: 'rules',
   title: { zh: '积分规则', en: 'Earning rules' },
-  icon: ScrollText,
+  icon: Coins,
   group: 'setup',
   order: 5,
   permission: 'rules:read',
