@@ -31,6 +31,7 @@ from huimeng.checkout.values import (
     RefundQuoteOut,
     TriedOut,
 )
+from huimeng.infra.crypto import MerchantKeys, Vault
 from huimeng.infra.http import (
     Req,
     caller,
@@ -49,7 +50,7 @@ from huimeng.infra.idempotency import Answer, once
 from huimeng.kernel.errors import BusinessError, NotFound
 from huimeng.kernel.ids import cell_of_entity
 from huimeng.kernel.times import utc_now
-from huimeng.merchant.service import load_stores
+from huimeng.merchant.service import load_stores, merchant_keys
 from huimeng.points.schemas import rule_input
 from huimeng.points.service import candidate, candidate_of
 
@@ -95,6 +96,15 @@ _BILL = {
 def _till(request: Req) -> Till:
     till: Till = request.app.state.till
     return till
+
+
+async def _keys(request: Req, merchant_id: int) -> MerchantKeys:
+    vault: Vault = request.app.state.vault
+    keys = vault.cached(merchant_id)
+    if keys is None:
+        async with database(request).reader(merchant_id) as conn:
+            keys = await merchant_keys(conn, vault, merchant_id)
+    return keys
 
 
 async def _check_store(request: Req, principal: Any, code: str) -> None:
@@ -301,8 +311,10 @@ async def read_orders(
         status=status,
         order_no=order_no,
     )
-    async with database(request).reader(principal.merchant_id) as conn:
-        return await list_orders(conn, principal.merchant_id, query, cursor_id(cursor), limit, stores=principal.stores)
+    merchant_id = principal.merchant_id
+    keys = await _keys(request, merchant_id) if principal.allows("members:read") else None
+    async with database(request).reader(merchant_id) as conn:
+        return await list_orders(conn, merchant_id, query, cursor_id(cursor), limit, stores=principal.stores, keys=keys)
 
 
 @post(

@@ -21,6 +21,7 @@ from huimeng.checkout.rules import Earned, WantedLine
 from huimeng.checkout.values import (
     BillIn,
     OrderEarningView,
+    OrderHead,
     OrderIn,
     OrderLineView,
     OrderPage,
@@ -34,6 +35,7 @@ from huimeng.checkout.values import (
     TenderView,
     TriedOut,
 )
+from huimeng.infra.crypto import MerchantKeys
 from huimeng.infra.database import Connection, Database
 from huimeng.infra.teller import read_rows, rehearse
 from huimeng.kernel.errors import BusinessError, InvalidInput, NotFound
@@ -41,6 +43,7 @@ from huimeng.kernel.ids import cell_of
 from huimeng.kernel.times import business_day, utc_now
 from huimeng.ledger.rules import UNIT_NAMES
 from huimeng.ledger.store import AccountShelf, ClosedLotShelf
+from huimeng.member.service import told_apart
 from huimeng.member.store import MemberStatusShelf
 from huimeng.merchant.service import load_stores
 from huimeng.merchant.service.profile import get_region
@@ -373,8 +376,9 @@ async def list_orders(
     limit: int,
     *,
     stores: Collection[int] | None = None,
+    keys: MerchantKeys | None = None,
 ) -> OrderPage:
-    """Newest first, of these stores only (None: of all); UnknownStore, InvalidInput."""
+    """Newest first, of these stores only (None: of all); keys: members are named. UnknownStore, InvalidInput."""
     if query.first_day is not None and query.last_day is not None and query.first_day > query.last_day:
         raise InvalidInput("to", "before from", "早于 from")
     wanted = await _wanted_stores(conn, merchant_id, query, stores)
@@ -393,7 +397,13 @@ async def list_orders(
         limit=limit + 1,
     )
     page = rows[:limit]
-    return OrderPage([_summary(order) for order in page], str(page[-1].order_id) if len(rows) > limit else None)
+    buyers = sorted({order.member_id for order in page if order.member_id is not None})
+    names = await told_apart(conn, cell_of(merchant_id), keys, buyers) if keys is not None and buyers else {}
+    listed = [
+        OrderSummary(**msgspec.structs.asdict(_summary(order)), member=names.get(order.member_id or 0))
+        for order in page
+    ]
+    return OrderPage(listed, listed[-1].order_id if len(rows) > limit else None)
 
 
 async def _wanted_stores(
@@ -415,8 +425,8 @@ async def _wanted_stores(
     return sorted(store.store_id for store in found)
 
 
-def _summary(order: Order) -> OrderSummary:
-    return OrderSummary(
+def _summary(order: Order) -> OrderHead:
+    return OrderHead(
         str(order.order_id),
         order.source,
         order.store_id,

@@ -235,7 +235,7 @@ class RefundView(msgspec.Struct, frozen=True):
     lines: list[RefundLineOut]
 
 
-class OrderSummary(msgspec.Struct, frozen=True):
+class OrderHead(msgspec.Struct, frozen=True):
     order_id: str
     source: str
     store_id: int
@@ -249,11 +249,17 @@ class OrderSummary(msgspec.Struct, frozen=True):
     status: str
 
 
-class OrderView(OrderSummary, frozen=True, kw_only=True):
+class OrderView(OrderHead, frozen=True, kw_only=True):
     lines: list[OrderLineView]
     tenders: list[TenderView]
     earned: list[OrderEarningView]
     refunds: list[RefundView]
+
+
+class OrderSummary(OrderHead, frozen=True, kw_only=True):
+    """member: as lists show whose it is, masked; null without one, and for who may not find members."""
+
+    member: str | None = None
 
 
 class OrderPage(msgspec.Struct, frozen=True):

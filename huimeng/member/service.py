@@ -193,6 +193,16 @@ async def masked_names(
     return {row.member_id: sealing.masked(keys, row).name for row in rows}
 
 
+async def told_apart(conn: Connection, cell_id: int, keys: MerchantKeys, member_ids: Sequence[int]) -> dict[int, str]:
+    """In few words, masked: the name and the merchant's own number, else what identity there is."""
+    told = {}
+    for row in await store.members_by_id(conn, cell_id, member_ids):
+        view = sealing.masked(keys, row)
+        numbers = sorted(view.identities, key=lambda identity: identity.kind != "external_id")
+        told[row.member_id] = " ".join([*([view.name] if view.name else []), *(i.value for i in numbers[:1])])
+    return told
+
+
 async def list_identities(conn: Connection, cell_id: int, keys: MerchantKeys, member_id: int) -> list[HeldView]:
     """MemberNotFound, MemberErased."""
     return sealing.held_identities(keys, await _row(conn, cell_id, member_id))

@@ -56,6 +56,20 @@ async def test_every_condition_and_all_together(client: httpx.AsyncClient) -> No
     assert await found(client, store="s2", limit="1", cursor=first["next_cursor"]) == ["C"]
 
 
+async def test_who_may_find_members_is_told_whose_each_is(
+    client: httpx.AsyncClient, context: Context, shop: Shop
+) -> None:
+    joining = {"name": "张小明", "identities": [{"kind": "phone", "value": "13800001234"}]}
+    who = (await client.post("/v1/members", json=joining, headers=fresh())).json()["member_id"]
+    await order(client, "A", "2026-03-01", member_id=who)
+    await order(client, "B", "2026-03-02")
+    listed = (await client.get("/v1/orders")).json()["items"]
+    assert [each["member"] for each in listed] == [None, "张** 138****1234"]
+    async with application(context) as app, caller(app, await token(context, shop, "orders:read")) as reader:
+        listed = (await reader.get("/v1/orders")).json()["items"]
+    assert [(each["member"], each["member_id"]) for each in listed] == [(None, None), (None, who)]
+
+
 @pytest.mark.parametrize(
     ("query", "status", "code"),
     [
