@@ -163,6 +163,12 @@ def together(kept: Mapping[str, str], told: Mapping[str, str]) -> dict[str, str]
     return {**still, **told}
 
 
+def names_any(cells: Sequence[str], mapping: Mapping[str, str]) -> bool:
+    """Whether something was told of one of these columns: what was told of a source's other files is nothing here."""
+    told = {plain_name(name) for name in mapping}
+    return any(plain_name(cell) in told for cell in cells if cell.strip())
+
+
 def plain_name(name: str) -> str:
     """A column's name as it is compared: without case, spaces, units, punctuation and a file's wrappers."""
     text = unicodedata.normalize("NFKC", name).lower()

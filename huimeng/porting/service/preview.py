@@ -16,6 +16,7 @@ from huimeng.porting.rules.columns import (
     ORDER_FILE_COLUMNS,
     ORDER_REQUIRED,
     fields_of,
+    names_any,
     plain_name,
 )
 from huimeng.porting.rules.masking import masked_cell
@@ -84,7 +85,7 @@ async def preview(
     async with db.reader(task.merchant_id) as conn:
         kept = await load_mapping(conn, task.merchant_id, chosen, source or task.options["source"])
     # A file of which columns were told is an ordinary one, as the import takes it.
-    platform = seen.platform if chosen == "orders" and not kept else None
+    platform = seen.platform if chosen == "orders" and not names_any(seen.header, kept) else None
     return Preview(
         kind=chosen,
         likely_kind=seen.kind,

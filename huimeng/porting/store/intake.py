@@ -23,7 +23,7 @@ from huimeng.porting.errors import (
     SheetTooBig,
 )
 from huimeng.porting.rules import platforms
-from huimeng.porting.rules.columns import HEADER_LINES, KINDS, SHARED_FIELDS, likeness, match_header
+from huimeng.porting.rules.columns import HEADER_LINES, KINDS, SHARED_FIELDS, likeness, match_header, names_any
 from huimeng.porting.rules.faults import RowFault
 from huimeng.porting.store.blocks import BLOCK_BYTES, Source, open_source
 from huimeng.porting.store.pairs import join
@@ -77,7 +77,8 @@ def take_in(path: Path, folder: Path, wish: Wish, tell: Tell = lambda done, tota
     names = {**wish.columns, **platforms.NAMES} if "order_no" in wish.columns else wish.columns
     table = open_table(path, folder, names, wish, tell)
     try:
-        platform = platforms.recognise(table.header) if not wish.mapping and "order_no" in wish.columns else None
+        plain = "order_no" not in wish.columns or names_any(table.header, wish.mapping)
+        platform = None if plain else platforms.recognise(table.header)
         if wish.other is not None:
             return _pair(table, platform, folder, names, wish, tell)
         if platform is not None:
