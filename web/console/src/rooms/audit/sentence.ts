@@ -55,10 +55,11 @@ export function useSentences(names: Names) {
   const f = useFormat()
   const { field } = useValues(names)
 
-  function fieldsOf({ before, after }: Entry): string {
+  function fieldsOf({ before, after, object_kind }: Entry): string {
+    const person = object_kind === 'member' || object_kind === 'staff'
     const told = Array.isArray(after?.fields) ? after.fields.map(String) : null
     const changed = told ?? Object.keys({ ...before, ...after }).filter((name) => !SILENT.has(name))
-    return join([...new Set(changed.map(field))])
+    return join([...new Set(changed.map((name) => (person && name === 'name' ? t('person_name') : field(name))))])
   }
 
   const whatOf = useObjects(names)

@@ -40,9 +40,24 @@ export function checkOf(task: Task, kind: Kind = task.kind): Check {
   return { ...task.settings, kind, date_order: task.settings.date_order as Check['date_order'] }
 }
 
+const HANDLED = ['created', 'linked', 'unchanged', 'conflict', 'refused'] as const
+
+/** Rows while an orders file is read, afterwards orders or members that were dealt with. */
+export function handledOf(task: Task): number {
+  if (task.phase === 'read') return task.counts.rows ?? 0
+  return HANDLED.reduce((sum, name) => sum + (task.counts[name] ?? 0), 0)
+}
+
+/** What did not come in, or would not: rows that can't be read, and what was refused as it is. */
+export function leftOut(task: Task): number {
+  const { conflict = 0, refused = 0 } = task.counts
+  return (task.bad_rows ?? 0) + conflict + refused
+}
+
 interface Sample {
   at: number
   done: number
+  handled: number
 }
 
 const WINDOW_MS = 15_000
@@ -57,18 +72,26 @@ export class Pace {
     const phase = task.phase ?? ''
     if (phase !== this.phase || (this.samples.at(-1)?.done ?? 0) > task.done) this.samples = []
     this.phase = phase
-    this.samples = [...this.samples.filter((each) => at - each.at <= WINDOW_MS), { at, done: task.done }]
+    this.samples = [
+      ...this.samples.filter((each) => at - each.at <= WINDOW_MS),
+      { at, done: task.done, handled: handledOf(task) },
+    ]
   }
 
-  /** A second; null as long as nobody can say. */
-  get rate(): number | null {
+  // A second; null as long as nobody can say.
+  private of(what: 'done' | 'handled'): number | null {
     const [first, last] = [this.samples[0], this.samples.at(-1)]
-    if (!first || !last || last.at - first.at < LEAST_MS || last.done <= first.done) return null
-    return ((last.done - first.done) * 1000) / (last.at - first.at)
+    if (!first || !last || last.at - first.at < LEAST_MS || last[what] <= first[what]) return null
+    return ((last[what] - first[what]) * 1000) / (last.at - first.at)
+  }
+
+  /** Of what people count: see handledOf. */
+  get rate(): number | null {
+    return this.of('handled')
   }
 
   secondsLeft(task: Task): number | null {
-    const rate = this.rate
+    const rate = this.of('done')
     return rate === null || task.total <= 0 ? null : Math.ceil((task.total - task.done) / rate)
   }
 }

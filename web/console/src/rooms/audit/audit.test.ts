@@ -1,0 +1,78 @@
+import { flushPromises } from '@vue/test-utils'
+import { expect, it, test } from 'vitest'
+import AuditPage from './AuditPage.vue'
+import { changesOf, linkOf, startOf, type Entry } from './entry'
+import { mountPage } from '@/shared/testing/mount'
+
+const ENTRY: Entry = {
+  seq: '12',
+  at: '2026-03-01T02:00:00Z',
+  actor: 'staff:7',
+  actor_name: '小林',
+  ip: '10.0.0.2',
+  agent: 'Firefox',
+  request_id: 'r1',
+  action: 'points.adjusted',
+  object_kind: 'adjustment',
+  object_id: '99',
+  before: null,
+  after: { member_id: '2048', unit: 'points', amount: 100, balance: 340, expires_at: null, reason: '补录小票' },
+}
+const REVEAL: Entry = {
+  ...ENTRY,
+  seq: '11',
+  action: 'member.revealed',
+  object_kind: 'member',
+  object_id: '2048',
+  after: { fields: ['name', 'phone'], reason: '投诉回访' },
+}
+const NOTHING = { items: [], next_cursor: null }
+const ANSWERS = {
+  'GET /v1/stores': NOTHING,
+  'GET /v1/regions': NOTHING,
+  'GET /v1/staff': NOTHING,
+  'GET /v1/api-keys': NOTHING,
+  'GET /v1/permissions': { permissions: [], roles: [] },
+  'GET /v1/members/2048': {
+    member_id: '2048',
+    name: '张*',
+    identities: [{ kind: 'phone', value: '138****2231' }],
+  },
+}
+
+it('tells entries as sentences, marks personal data, and leads to the member', async () => {
+  const { wrapper, calls } = await mountPage(AuditPage, {
+    path: '/audit?actor=staff:7&from=2026-03-01&to=2026-03-01',
+    answers: { ...ANSWERS, 'GET /v1/audit': { items: [ENTRY, REVEAL], next_cursor: null } },
+  })
+  await flushPromises()
+  const said = wrapper.findAll('summary .said').map((each) => each.text())
+  expect(said[0]).toBe('小林 把会员 张* 138****2231 的积分加 100,原因:补录小票')
+  expect(said[1]).toBe('小林 查看了会员 张* 138****2231 的完整姓名、手机号,原因:投诉回访')
+  expect(wrapper.findAll('.pill').map((each) => each.text())).toEqual(['查看完整信息'])
+  expect(wrapper.get('.more a').attributes('href')).toBe('/members/2048')
+  const asked = calls.find((call) => call.path === '/v1/audit')
+  expect(asked?.query).toMatchObject({
+    actor: 'staff:7',
+    from: '2026-03-01T00:00:00+08:00',
+    to: '2026-03-02T00:00:00+08:00',
+  })
+  expect(wrapper.get('.export').attributes('href')).toContain('/v1/audit/export?from=2026-03-01T00')
+  expect(calls.filter((call) => call.path === '/v1/members/2048')).toHaveLength(1)
+})
+
+it('says that a period is empty', async () => {
+  const { wrapper } = await mountPage(AuditPage, { answers: { ...ANSWERS, 'GET /v1/audit': NOTHING } })
+  expect(wrapper.text()).toContain('这段时间没有记录')
+})
+
+test('days begin at their place, and details hold what the sentence has not said', () => {
+  expect(startOf('2026-07-01', 'America/New_York')).toBe('2026-07-01T00:00:00-04:00')
+  expect(startOf('2026-07-01', 'UTC')).toBe('2026-07-01T00:00:00+00:00')
+  expect(changesOf(ENTRY, ['amount', 'unit', 'reason', 'member_id']).map((each) => each.field)).toEqual([
+    'balance',
+    'expires_at',
+  ])
+  expect(linkOf({ ...ENTRY, object_kind: 'store', object_id: '4' })).toBe('/stores/4')
+  expect(linkOf({ ...ENTRY, object_kind: 'import_job' })).toBeNull()
+})

@@ -1,0 +1,244 @@
+import { flushPromises } from '@vue/test-utils'
+import { afterEach, describe, expect, it, test, vi } from 'vitest'
+import { wrongWith } from './files'
+import ImportPage from './ImportPage.vue'
+import { choicesOf, complete, gapsOf, mappingOf } from './mapping'
+import { countsOf, faceOf, leftOut, Pace, sizeOf, type Task } from './task'
+import { answer, asking } from '@/shared/confirm'
+import { mountPage } from '@/shared/testing/mount'
+import type { Schemas } from '@/shared/api'
+
+const ID = '01a214c0-d1b6-7208-9e5f-02714721c4d8'
+const TASK: Task = {
+  import_id: ID,
+  kind: 'orders',
+  dry_run: true,
+  state: 'held',
+  cancelling: false,
+  phase: null,
+  done: 0,
+  total: 0,
+  rows: null,
+  bad_rows: null,
+  counts: {},
+  unknown_columns: [],
+  has_errors: false,
+  resumed: false,
+  error: null,
+  file_name: '三月.csv',
+  file_size: 2048,
+  settings: {
+    earn: false,
+    create_stores: false,
+    unknown_member: 'error',
+    source: 'import',
+    source_timezone: null,
+    sheet: null,
+    store: null,
+    date_order: '',
+    mapping: {},
+    with_import: null,
+  },
+  created_at: '2026-03-01T02:00:00Z',
+  created_by: 'staff:1',
+  started_at: null,
+  finished_at: null,
+  files_deleted_at: null,
+}
+const column = (name: string, field: string | null): Schemas['PreviewColumn'] => ({
+  name,
+  field,
+  told: false,
+  left_out: false,
+  samples: ['x'],
+})
+const PREVIEW: Schemas['Preview'] = {
+  kind: 'orders',
+  likely_kind: 'orders',
+  platform: null,
+  sheets: [],
+  sheet: null,
+  header_line: 1,
+  columns: [
+    column('单据', null),
+    column('下单时间', 'ordered_at'),
+    column('实付', 'paid_amount'),
+    column('备注', null),
+  ],
+  fields: ['order_no', 'ordered_at', 'store', 'paid_amount', 'member'].map((field) => ({
+    field,
+    required: field !== 'member',
+    names: [],
+  })),
+}
+const NOTHING = { items: [], next_cursor: null }
+const ANSWERS = {
+  'GET /v1/stores': { items: [{ store_id: 1, code: 's1', name: '静安店' }], next_cursor: null },
+  'GET /v1/regions': NOTHING,
+  'GET /v1/staff': NOTHING,
+  'GET /v1/api-keys': NOTHING,
+  'GET /v1/imports': NOTHING,
+  [`GET /v1/imports/${ID}/preview`]: PREVIEW,
+}
+
+describe('columns', () => {
+  it('sends only what differs from what is recognised', () => {
+    const choices = choicesOf(PREVIEW, { 单据: 'order_no', 实付: '-', 备注: 'nonsense' })
+    expect(choices).toEqual(['order_no', 'ordered_at', '', ''])
+    expect(mappingOf(PREVIEW, choices)).toEqual({ 单据: 'order_no', 实付: '-' })
+    expect(mappingOf({ ...PREVIEW, platform: 'douyin' }, choices)).toEqual({})
+  })
+
+  it('says what is missing and what is there twice', () => {
+    const gaps = gapsOf(PREVIEW, ['member', 'ordered_at', 'paid_amount', 'member'], false)
+    expect(gaps).toEqual({ missing: ['order_no', 'store'], twice: ['member'], nobody: false })
+    expect(complete(gapsOf(PREVIEW, ['order_no', 'ordered_at', 'paid_amount', ''], true))).toBe(true)
+    expect(gapsOf({ ...PREVIEW, kind: 'members', fields: [] }, ['name'], true).nobody).toBe(true)
+  })
+})
+
+describe('an import', () => {
+  it('has a face for each state', () => {
+    expect(faceOf(TASK)).toBe('held')
+    expect(faceOf({ ...TASK, state: 'running' })).toBe('checking')
+    expect(faceOf({ ...TASK, state: 'running', cancelling: true })).toBe('stopping')
+    expect(faceOf({ ...TASK, state: 'done' })).toBe('checked')
+    expect(faceOf({ ...TASK, state: 'done', dry_run: false, has_errors: true })).toBe('partly')
+  })
+
+  it('tells its pace once there is enough to see, and begins anew with each phase', () => {
+    const pace = new Pace()
+    const at = (done: number, phase = 'write'): Task => ({
+      ...TASK,
+      state: 'running',
+      phase,
+      done,
+      total: 1000,
+      counts: { created: done / 2 },
+    })
+    pace.add(at(100), 0)
+    expect(pace.secondsLeft(at(100))).toBeNull()
+    pace.add(at(500), 4000)
+    expect([pace.rate, pace.secondsLeft(at(500))]).toEqual([50, 5])
+    pace.add(at(0, 'check'), 5000)
+    expect(pace.rate).toBeNull()
+  })
+
+  it('counts what did not come in', () => {
+    const done: Task = {
+      ...TASK,
+      state: 'done',
+      bad_rows: 3,
+      counts: { created: 5, conflict: 1, refused: 2, no_rows: 0 },
+    }
+    expect(leftOut(done)).toBe(6)
+    expect(countsOf(done).map((each) => each.name)).toEqual(['created', 'conflict', 'refused'])
+  })
+})
+
+test('files are judged by name and size, and sizes are short', () => {
+  expect(wrongWith({ name: 'a.XLSX', size: 1 })).toBeNull()
+  expect(wrongWith({ name: 'a.xls', size: 1 })).toBe('old_xls')
+  expect(wrongWith({ name: 'a.pdf', size: 1 })).toBe('bad_type')
+  expect(wrongWith({ name: 'a.csv', size: 0 })).toBe('empty_file')
+  expect(wrongWith({ name: 'a.csv', size: 2 ** 31 })).toBe('too_big')
+  expect([sizeOf(900), sizeOf(2048), sizeOf(30 * 2 ** 20)]).toEqual(['900 B', '2.0 KB', '30 MB'])
+})
+
+describe('the page of an import', () => {
+  afterEach(() => vi.useRealTimers())
+
+  it('lets nobody check before the columns are complete, and sends what was chosen', async () => {
+    const { wrapper, calls } = await mountPage(ImportPage, {
+      props: { importId: ID },
+      answers: {
+        ...ANSWERS,
+        [`GET /v1/imports/${ID}`]: TASK,
+        [`POST /v1/imports/${ID}/check`]: { ...TASK, state: 'queued' },
+      },
+    })
+    await flushPromises()
+    expect(wrapper.text()).toContain('还缺:订单号')
+    const button = (): HTMLButtonElement => wrapper.get('button[type=submit]').element as HTMLButtonElement
+    expect(button().disabled).toBe(true)
+    await wrapper.get('select.field').setValue('order_no')
+    expect(button().disabled).toBe(false)
+    await wrapper.get('form').trigger('submit')
+    await flushPromises()
+    const sent = calls.find((call) => call.path.endsWith('/check'))
+    expect(sent?.body).toMatchObject({ kind: 'orders', earn: false, mapping: { 单据: 'order_no' } })
+  })
+
+  it('asks before it imports for real, with what the trial run said', async () => {
+    const checked: Task = {
+      ...TASK,
+      state: 'done',
+      rows: 5,
+      bad_rows: 1,
+      has_errors: true,
+      counts: { created: 3, refused: 1, unchanged: 0 },
+    }
+    const { wrapper, calls } = await mountPage(ImportPage, {
+      props: { importId: ID },
+      answers: {
+        ...ANSWERS,
+        [`GET /v1/imports/${ID}`]: checked,
+        [`GET /v1/imports/${ID}/bad-rows`]: {
+          items: [
+            {
+              line: 3,
+              column: '实付',
+              value: '十元',
+              code: 'bad_amount',
+              reason_zh: '不是金额',
+              reason_en: '',
+              business_day: '',
+              order_no: 'A2',
+            },
+          ],
+          by_code: [{ code: 'bad_amount', rows: 1 }],
+          counted_all: true,
+        },
+        [`POST /v1/imports/${ID}/start`]: { ...checked, dry_run: false, state: 'queued' },
+      },
+    })
+    await flushPromises()
+    expect(wrapper.text()).toContain('写成元,最多两位小数')
+    expect(wrapper.get('.download').attributes('href')).toBe(`/v1/imports/${ID}/errors`)
+    await wrapper.get('.deeds button').trigger('click')
+    expect(asking.value?.text).toContain('3 项')
+    expect(asking.value?.text).toContain('2 处')
+    expect(calls.some((call) => call.path.endsWith('/start'))).toBe(false)
+    answer(true)
+    await flushPromises()
+    expect(calls.some((call) => call.path.endsWith('/start'))).toBe(true)
+  })
+
+  it('follows one that runs until it is over, also when somebody else started it', async () => {
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'Date'] })
+    let done = 100
+    const running = (): Task => ({
+      ...TASK,
+      dry_run: false,
+      state: done < 900 ? 'running' : 'done',
+      phase: 'write',
+      done: (done += 200),
+      total: 1000,
+      counts: { created: done },
+      created_by: 'key:3',
+    })
+    const { wrapper } = await mountPage(ImportPage, {
+      props: { importId: ID },
+      permissions: ['imports:read'],
+      answers: { [`GET /v1/imports/${ID}`]: running },
+    })
+    expect(wrapper.get('progress').attributes('value')).toBe('3000')
+    expect(wrapper.text()).not.toContain('取消导入')
+    for (let looked = 0; looked < 5; looked++) {
+      await vi.advanceTimersByTimeAsync(1000)
+      await flushPromises()
+    }
+    expect(wrapper.find('progress').exists()).toBe(false)
+    expect(wrapper.text()).toContain('导入结果')
+  })
+})
