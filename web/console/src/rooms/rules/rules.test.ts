@@ -72,7 +72,7 @@ it('keeps a draft before it asks when to publish, and publishes that one', async
   expect(router.currentRoute.value.path).toBe('/rules/1024')
 })
 
-it('tries what is not saved yet beside what counts now', async () => {
+it('tries what is written, as the draft it is kept in, beside what counts now', async () => {
   const lines = (points: number) => [{ line_no: 1, paid_fen: 10_000, points, growth: 0 }]
   const reason = { rule_id: '1', name: '消费积分', unit: 'points', amount: 200, text_zh: '每元 2 积分', text_en: '' }
   const { wrapper, calls } = await mountPage(RuleEditor, {
@@ -80,6 +80,8 @@ it('tries what is not saved yet beside what counts now', async () => {
       ...ANSWERS,
       'GET /v1/stores': { items: [{ store_id: 7, code: 's1', name: '静安店' }], next_cursor: null },
       'GET /v1/analytics/top': { rows: [] },
+      'POST /v1/earning-rules/drafts': DRAFT,
+      'GET /v1/earning-rules/drafts/2048': DRAFT,
       'POST /v1/orders/quote': { points: 100, growth: 0, lines: lines(100), reasons: [] },
       'POST /v1/earning-rules/try': { points: 300, growth: 0, lines: lines(300), reasons: [reason] },
     },
@@ -89,7 +91,7 @@ it('tries what is not saved yet beside what counts now', async () => {
   await trial?.trigger('submit')
   await flushPromises()
   const sent = calls.find((call) => call.path === '/v1/earning-rules/try')?.body
-  expect(sent).toMatchObject({ bill: { store: 's1', member_id: '5' }, rules: [{ name: '双倍' }] })
+  expect(sent).toMatchObject({ bill: { store: 's1', member_id: '5' }, drafts: ['2048'] })
   expect(wrapper.get('.result').text()).toContain('多 200')
   expect(wrapper.get('.result tbody').text()).toContain('300')
   expect(wrapper.get('.result').text()).toContain('每元 2 积分')
