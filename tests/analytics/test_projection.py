@@ -9,6 +9,7 @@ from datetime import date, timedelta
 from typing import Any
 
 import msgspec
+import psycopg
 import pytest
 
 from huimeng.analytics import jobs, service
@@ -17,7 +18,8 @@ from huimeng.analytics.service import Asked
 from huimeng.analytics.store import projection
 from huimeng.analytics.store.rows import Cut
 from huimeng.analytics.store.sums import Sums, sums
-from huimeng.infra.database import Connection, Database
+from huimeng.infra import database
+from huimeng.infra.database import Connection, Database, DatabaseUrls
 from huimeng.infra.heads import lock_head
 from huimeng.kernel.errors import Unavailable
 from huimeng.kernel.times import utc_now
@@ -257,3 +259,26 @@ async def test_merchants_do_not_see_each_other(db: Database, shop: Shop) -> None
         for table in ("member_day", "member_month", "member_first", "figure_cursor"):
             cursor = await conn.execute(f"select count(*) from {table} where cell_id = %s", (shop.cell_id,))
             assert await cursor.fetchone() == (0,)
+
+
+async def test_making_anew_takes_as_long_as_it_takes(
+    urls: DatabaseUrls, shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    short = {**database._SESSION, "options": "-c timezone=UTC -c statement_timeout=300ms"}
+    monkeypatch.setattr(database, "_SESSION", short)
+    made = projection.replace_from_orders
+
+    async def slow(conn: Connection, cell_id: int) -> int:
+        await conn.execute("select pg_sleep(0.6)")
+        return await made(conn, cell_id)
+
+    monkeypatch.setattr(projection, "replace_from_orders", slow)
+    db = await Database.open(urls)
+    try:
+        assert await service.rebuild(db, shop.merchant_id) == 0
+        # The control: any other transaction is cut off there.
+        with pytest.raises(psycopg.errors.QueryCanceled):
+            async with db.tenant(shop.merchant_id) as conn:
+                await slow(conn, shop.cell_id)
+    finally:
+        await db.close()

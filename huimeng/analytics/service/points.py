@@ -28,7 +28,7 @@ from huimeng.infra.database import Connection, Database
 from huimeng.kernel.ids import cell_of
 from huimeng.merchant.service import get_merchant
 
-STEP = 50_000
+STEP = 10_000
 
 
 async def project(db: Database, merchant_id: int, *, step: int = STEP, stop: asyncio.Event | None = None) -> int:
@@ -46,6 +46,8 @@ async def rebuild(db: Database, merchant_id: int) -> int:
     """Makes the figures of points anew from the transfers, in one transaction; answers the transfers counted."""
     cell_id = cell_of(merchant_id)
     async with db.tenant(merchant_id) as conn:
+        # As long as there are transfers: see service.projecting.
+        await conn.execute("set local statement_timeout = 0")
         await store.lock_cursor(conn, cell_id)
         await store.clear(conn, cell_id)
         upto = await store.last_transfer(conn, cell_id)

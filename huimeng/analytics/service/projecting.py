@@ -13,7 +13,8 @@ from huimeng.kernel.ids import cell_of, merchant_of
 from huimeng.kernel.times import utc_now
 from huimeng.merchant.service import list_merchants
 
-STEP = 20_000
+# Events of one transaction: with a hundred goods each it stays well within the bound of one statement.
+STEP = 5_000
 _REBUILD_TRIES = 5
 # Merchants asked about in one transaction.
 _PAGE = 500
@@ -85,6 +86,8 @@ async def rebuild(db: Database, merchant_id: int) -> int:
             async with db.tenant(merchant_id) as conn:
                 # Orders and the number of the last event must be seen at one moment.
                 await conn.execute("set transaction isolation level repeatable read")
+                # It takes as long as there are orders. One that is cut off begins again, and ends never.
+                await conn.execute("set local statement_timeout = 0")
                 await projection.lock_cursor(conn, cell_id)
                 rows = await projection.replace_from_orders(conn, cell_id)
                 await projection.move_cursor(conn, cell_id, await projection.last_event(conn, cell_id))
