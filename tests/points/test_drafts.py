@@ -130,6 +130,19 @@ async def test_tried_alone_or_beside_what_is_in_force(client: httpx.AsyncClient)
     assert (alone["points"], alone["points_now"], alone["reasons"][0]["code"]) == (0, 10, "nothing_to_earn")
 
 
+async def test_of_equal_priority_what_is_in_force_goes_first(client: httpx.AsyncClient) -> None:
+    who = await member(client)
+    await post(client, RULES, BASIC, 201)
+    generous = {**BASIC, "name": "每元 5 分", "points_per_yuan": "5"}
+    tried = await post(client, TRY, {"bill": bill(who), "rules": [generous]})
+    await post(client, RULES, generous, 201)
+    kept = await post(client, "/v1/orders/quote", bill(who))
+    assert tried["points"] == kept["points"] == tried["points_now"]
+    # The control: a higher priority wins in both.
+    first = await post(client, TRY, {"bill": bill(who), "rules": [{**generous, "priority": 1}]})
+    assert first["points"] > first["points_now"]
+
+
 async def test_trying_says_the_same_as_the_quote_afterwards(client: httpx.AsyncClient) -> None:
     who = await member(client)
     body = {**BASIC, "minimum_fen": 500, "cap_per_order": 7, "categories": ["乳品"]}

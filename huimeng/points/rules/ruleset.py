@@ -89,7 +89,8 @@ class Plan(tuple[Rule, ...]):
     versions: tuple[tuple[int, int], ...]
 
     def __new__(cls, rules: Iterable[Rule], idle: Iterable[tuple[Rule, str]] = ()) -> Plan:
-        plan = super().__new__(cls, sorted(rules, key=lambda rule: (-rule.priority, rule.rule_id)))
+        # A rule that is only tried (version 0) stands where it will stand once it is kept: behind its equals.
+        plan = super().__new__(cls, sorted(rules, key=lambda rule: (-rule.priority, rule.version == 0, rule.rule_id)))
         ready = [Ready(rule) for rule in plan]
         plan.units = tuple(
             (
