@@ -17,7 +17,7 @@ CONSOLE_TOOLS := web/console/node_modules/.tools-ready
 CONSOLE_SOURCES := docs/openapi.json $(shell find web/console -type f -not -path '*/node_modules/*' \
 	-not -name '*.md' -not -name '*.test.ts' -not -name 'schema.d.ts')
 
-.PHONY: help run test bench check console web-check web-test openapi client lock clean
+.PHONY: help run test bench check console web-check web-test openapi client screenshots lock clean
 
 help: ## this list
 	@grep -E '^[a-z]+:.*## ' Makefile | sed -E 's/^([a-z]+):.*## (.*)/  make \1	\2/'
@@ -56,6 +56,9 @@ client: $(DEV_READY) ## a Python client of the API in clients/python, made from 
 	@mkdir -p clients
 	@$(BIN)/openapi-python-client generate --path docs/openapi.json --config docs/client.yaml \
 		--output-path clients/python --overwrite
+
+screenshots: $(DEV_READY) console ## the pictures of README and docs/guide, from the demo; needs Chromium
+	@$(BIN)/python -m tests.browser.guide
 
 lock: $(DEV_READY) ## renew requirements/*.lock; UPGRADE=1 takes newer releases
 	@$(COMPILE) $(if $(UPGRADE),--upgrade) --extra demo --extra build -o requirements/run.lock
