@@ -243,8 +243,8 @@ RFM_GROUPS = (
         True,
         "重要保持客户",
         "Slipping best customers",
-        "常来、买得多,但有一阵没来:主动联系,别让他走",
-        "come often and buy much, not lately: reach out now",
+        "常来、买得多,最近一次来得比别人早:主动联系,别让他走",
+        "come often and buy much, last came longer ago than others: reach out now",
     ),
     RfmGroup(
         "key_develop",
@@ -263,8 +263,8 @@ RFM_GROUPS = (
         True,
         "重要挽留客户",
         "Big spenders to win back",
-        "买得多,但来得少、很久没来:用专属优惠请回来",
-        "buy much, seldom and not lately: win them back with something of their own",
+        "买得多,但来得少,最近一次比别人早:用专属优惠请回来",
+        "buy much, but seldom and longer ago than others: win them back with something of their own",
     ),
     RfmGroup(
         "value",
@@ -293,8 +293,8 @@ RFM_GROUPS = (
         False,
         "一般保持客户",
         "Slipping small customers",
-        "以前常来、买得少,有一阵没来:低成本提醒",
-        "used to come often for little: a cheap reminder",
+        "常来、买得少,最近一次来得比别人早:低成本提醒",
+        "come often for little, longer ago than others: a cheap reminder",
     ),
     RfmGroup(
         "win_back",
@@ -303,8 +303,8 @@ RFM_GROUPS = (
         False,
         "一般挽留客户",
         "Nearly lost",
-        "来得少、买得少、很久没来:不必花大钱",
-        "seldom, little and long ago: spend little on them",
+        "来得少、买得少,最近一次比别人早:不必花大钱",
+        "seldom, for little, longer ago than others: spend little on them",
     ),
 )
 
