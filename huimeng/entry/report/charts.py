@@ -102,11 +102,36 @@ def curve(found: Sequence[Dot], about: str, axes: tuple[str, str]) -> Markup:
         tag("text", axes[0], x=_n(right), y=_n(HEIGHT - 12), text_anchor="end", class_="label"),
         tag("text", axes[1], x=_n(_LEFT + 8), y=_n(_TOP + 12), class_="label"),
     ]
+    taken: list[_Box] = []
     for dot in found:
         if dot.label is not None:
             drawn.append(tag("circle", cx=_n(x(dot.x)), cy=_n(y(dot.y)), r="5", class_="dot"))
-            drawn.append(tag("text", dot.label, x=_n(x(dot.x) + 10), y=_n(y(dot.y) + 18), class_="value"))
+            drawn.append(_label(dot.label, x(dot.x), y(dot.y), taken))
     return _picture(drawn, WIDTH, HEIGHT, about)
+
+
+_Box = tuple[float, float, float, float]
+
+
+def _label(text: str, x: float, y: float, taken: list[_Box]) -> Markup:
+    """Beside a dot, at the first of some places that lies in the picture and on no label before it."""
+    # The size that letters have on narrow screens.
+    wide, high = 10.5 * len(text), 20.0
+    places = [(x + 10, y + below, "start") for below in (18.0, 40, 62, 84)]
+    places += [(x - 8, y - above, "end") for above in (10.0, 32, 54, 76)]
+    places += [(x + 10, y - above, "start") for above in (10.0, 32, 54)]
+    for left, base, anchor in places:
+        start = left if anchor == "start" else left - wide
+        box = (start, base - high, start + wide, base)
+        inside = start >= 0 and box[2] <= WIDTH and box[1] >= 0 and base <= HEIGHT - _BOTTOM
+        if inside and not any(_meet(box, other) for other in taken):
+            taken.append(box)
+            return tag("text", text, x=_n(left), y=_n(base), text_anchor=anchor, class_="value")
+    return tag("text")
+
+
+def _meet(one: _Box, other: _Box) -> bool:
+    return one[0] < other[2] and other[0] < one[2] and one[1] < other[3] and other[1] < one[3]
 
 
 def nice(most: int) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import calendar
 import re
+import statistics
 from datetime import date, datetime, timedelta
 
 import msgspec
@@ -28,6 +29,10 @@ from huimeng.merchant.service import get_merchant
 from huimeng.merchant.values import Merchant
 
 TOP = 8
+# Sales that name no goods may take several places among the products; they are no best sellers.
+_TOP_ASKED = 3 * TOP
+# A month with less than one order where another has so many is no measure for it.
+_THIN = 10
 # The month, the eleven before it, and the same month a year before.
 MONTHS = 13
 _MONTH = re.compile(r"(\d{4})-(\d{2})", re.ASCII)
@@ -42,6 +47,20 @@ class NoFigures(BusinessError):
     message_en = "There are no orders in {month}, so there is nothing to report. Months with data: {known}"
 
 
+class NoOrdersYet(BusinessError):
+    code = "report_nothing_yet"
+    status = 404
+    message_zh = "还没有订单,没有可报告的数据。先在收银台记账,或导入历史订单"
+    message_en = "There are no orders yet, so there is nothing to report: ring some up, or import past ones"
+
+
+class NotAPage(BusinessError):
+    code = "report_not_overwritten"
+    status = 409
+    message_zh = "{path} 已经有了,而且不是网页,没有覆盖:请用 --out 另选位置"
+    message_en = "{path} is there already and is no web page, so it was left alone: choose another one with --out"
+
+
 class NotWritable(BusinessError):
     code = "report_not_written"
     status = 422
@@ -50,14 +69,18 @@ class NotWritable(BusinessError):
 
 
 class Report(msgspec.Struct, frozen=True, kw_only=True):
-    """months: 13 of them, the last is the one reported; over: whether that month has ended. repurchase: of those who
-    first bought in twelve months, without the first month of the data, in which everybody looks new."""
+    """months: 13 of them, the last is the one reported; it runs to today when it is not over. data_from: the month in
+    which trade begins. repurchase: of those who first bought in twelve months, without the first month of the data, in
+    which everybody looks new. year_from, firsts_from: where the data of the twelve months and the first buyers begin,
+    if later than twelve months ago."""
 
     merchant: Merchant
     first: date
     last: date
     over: bool
     data_from: date
+    year_from: date | None
+    firsts_from: date | None
     made_at: datetime
     months: list[BucketOut]
     days: list[BucketOut]
@@ -77,16 +100,17 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def before(self) -> BucketOut | None:
-        """The month before; None when it has no order."""
-        return self._with_orders(self.months[-2])
+        """The month before; None when it has hardly an order."""
+        return self._comparable(self.months[-2])
 
     @property
     def year_before(self) -> BucketOut | None:
-        """The same month a year before; None when it has no order."""
-        return self._with_orders(self.months[0])
+        """The same month a year before; None when it has hardly an order."""
+        return self._comparable(self.months[0])
 
-    def _with_orders(self, bucket: BucketOut) -> BucketOut | None:
-        return bucket if bucket.figures.orders else None
+    def _comparable(self, bucket: BucketOut) -> BucketOut | None:
+        orders = bucket.figures.orders
+        return bucket if orders and orders * _THIN >= self.month.figures.orders else None
 
 
 def month_days(text: str) -> tuple[date, date]:
@@ -99,58 +123,81 @@ def month_days(text: str) -> tuple[date, date]:
 
 
 async def gather(db: Database, merchant_id: int, month: str) -> Report:
-    """InvalidInput, NoFigures; brings the figures up first, so that nothing is missing in them."""
+    """InvalidInput, NoFigures, NoOrdersYet; brings the figures up first, so that nothing is missing in them."""
     first, last = month_days(month)
     await service.project(db, merchant_id)
     await points.project(db, merchant_id)
     known = await _months_with_orders(db, merchant_id)
+    if not known:
+        raise NoOrdersYet()
     if first not in known:
-        raise NoFigures(month=month, known=ranges(known, " to ", ", "), known_zh=ranges(known, " 至 ", "、"))
+        months = list(known)
+        raise NoFigures(month=month, known=ranges(months, " to ", ", "), known_zh=ranges(months, " 至 ", "、"))
     async with db.reader(merchant_id) as conn:
         merchant = await get_merchant(conn, merchant_id)
     year_before = first.replace(year=first.year - 1)
-    twelve = Asked(first=(year_before + timedelta(days=31)).replace(day=1), last=last)
-    this = Asked(first=first, last=last)
-    # In the first month of the data everybody looks new.
-    second = (known[0] + timedelta(days=31)).replace(day=1)
-    firsts = Asked(first=max(twelve.first or second, second), last=last)
     now = utc_now()
+    today = business_day(now, merchant.timezone, merchant.day_cut_minutes)
+    # Days to come would make everybody's last visit look longer ago than it is.
+    until = min(last, max(first, today))
+    twelve = (year_before + timedelta(days=31)).replace(day=1)
+    data_from = min(first, trade_from(known))
+    second = (data_from + timedelta(days=31)).replace(day=1)
+    firsts = max(twelve, second)
+    this, year = Asked(first=first, last=until), Asked(first=twelve, last=until)
     return Report(
         merchant=merchant,
         first=first,
-        last=last,
-        over=business_day(now, merchant.timezone, merchant.day_cut_minutes) > last,
-        data_from=known[0],
+        last=until,
+        over=today > last,
+        data_from=data_from,
+        year_from=data_from if data_from > twelve else None,
+        firsts_from=firsts if firsts > twelve else None,
         made_at=now,
-        months=(await service.trend(db, merchant_id, Asked(first=year_before, last=last), "month")).buckets,
+        months=(await service.trend(db, merchant_id, Asked(first=year_before, last=until), "month")).buckets,
         days=(await service.trend(db, merchant_id, this, "day")).buckets,
-        repurchase=None if first < second else await service.repurchase(db, merchant_id, firsts),
-        cohorts=await service.cohorts(db, merchant_id, twelve),
-        rfm=await service.rfm(db, merchant_id, twelve),
+        repurchase=None
+        if first < second
+        else await service.repurchase(db, merchant_id, Asked(first=firsts, last=until)),
+        cohorts=await service.cohorts(db, merchant_id, year),
+        rfm=await service.rfm(db, merchant_id, year),
         concentration=await service.concentration(db, merchant_id, this),
         categories=await service.top(db, merchant_id, this, "category", TOP),
-        products=await service.top(db, merchant_id, this, "product", TOP),
+        products=_named(await service.top(db, merchant_id, this, "product", _TOP_ASKED)),
         stores=await service.breakdown(db, merchant_id, this, "store"),
         audience=await service.audience(db, merchant_id, this),
-        points=await points.points_figures(db, merchant_id, twelve.first, twelve.last),
+        points=await points.points_figures(db, merchant_id, twelve, until),
     )
 
 
-async def _months_with_orders(db: Database, merchant_id: int) -> list[date]:
-    """First days of the months that have orders."""
-    years = sorted(await service.orders_by_year(db, merchant_id))
-    if not years:
-        return []
-    found = []
-    for year in years:
+def _named(products: Top) -> Top:
+    """Without sales of which only the amount is known."""
+    return msgspec.structs.replace(products, rows=[row for row in products.rows if row.name][:TOP])
+
+
+async def _months_with_orders(db: Database, merchant_id: int) -> dict[date, int]:
+    """How many orders each month has, by its first day; only months that have some."""
+    found: dict[date, int] = {}
+    for year in sorted(await service.orders_by_year(db, merchant_id)):
         asked = Asked(first=date(year, 1, 1), last=date(year, 12, 31))
         buckets = (await service.trend(db, merchant_id, asked, "month")).buckets
-        found += [bucket.first for bucket in buckets if bucket.figures.orders]
+        found |= {bucket.first: bucket.figures.orders for bucket in buckets if bucket.figures.orders}
     return found
 
 
+def trade_from(orders: dict[date, int]) -> date:
+    """The first month with a tenth of the orders that are usual in the twelve months that follow; a stray early order,
+    or a few tried out before the shop opened, are no beginning. orders: of at least one month, oldest first."""
+    months = list(orders)
+    for place, month in enumerate(months):
+        usual = statistics.median_high([orders[each] for each in months[place : place + 12]])
+        if orders[month] * _THIN >= usual:
+            return month
+    return months[0]
+
+
 def ranges(months: list[date], to: str, comma: str) -> str:
-    """2017-01 to 2017-12, 2018-03; - without any."""
+    """2017-01 to 2017-12, 2018-03."""
     runs: list[list[date]] = []
     for month in months:
         if runs and (month - runs[-1][-1]).days <= 31:
@@ -158,4 +205,4 @@ def ranges(months: list[date], to: str, comma: str) -> str:
         else:
             runs.append([month])
     told = [f"{run[0]:%Y-%m}" if len(run) == 1 else f"{run[0]:%Y-%m}{to}{run[-1]:%Y-%m}" for run in runs]
-    return comma.join(told) or "-"
+    return comma.join(told)

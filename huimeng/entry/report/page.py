@@ -78,9 +78,9 @@ def _kpi(found: Compared, speech: Speech) -> Markup:
     )
 
 
-def _than(name: str, found: Change | None, speech: Speech) -> Markup:
-    value = speech("无数据", "no data") if found is None else speech.signed(found)
-    return tag("div", tag("span", name), tag("span", value, class_=found.tone if found else None), class_="than")
+def _than(name: str, found: Change | str, speech: Speech) -> Markup:
+    value, tone = (found, None) if isinstance(found, str) else (speech.signed(found), found.tone)
+    return tag("div", tag("span", name), tag("span", value, class_=tone), class_="than")
 
 
 def _cards(report: Report, speech: Speech) -> list[Markup]:
@@ -126,7 +126,7 @@ def _card(name: str, found: Told, picture: Markup | None, wide: bool = False) ->
         tag("h2", name),
         tag("p", found.fact, class_="fact"),
         tag("p", found.so, class_="so") if found.so else None,
-        picture,
+        None if found.vague else picture,
         tag("p", found.beware, class_="beware") if found.beware else None,
         class_="card wide" if wide else "card",
     )
@@ -242,7 +242,7 @@ def _top(found: Top, speech: Speech) -> Markup | None:
     return rows(
         [
             Row(
-                row.name or speech("(未填)", "(none)"),
+                row.name or speech("没写品类的", "no category"),
                 f"{speech.money(row.net_fen)} · {speech.percent(row.net_share_bps)}",
                 row.net_fen,
             )
@@ -284,6 +284,8 @@ def _audience(report: Report, speech: Speech) -> Markup | None:
 def _points(report: Report, speech: Speech) -> Markup:
     held = report.points.outstanding
     assert held is not None
+    end = speech("月底" if report.over else "现在", "")
+    caption = speech(f"{end}未用积分,按到期月份", "Points outstanding, by month of expiry")
     picture = None
     if held.by_expiry:
         picture = columns(
@@ -296,9 +298,8 @@ def _points(report: Report, speech: Speech) -> Markup:
                 for row in held.by_expiry[:12]
             ],
             speech.short,
-            speech("月底未用积分,按到期月份", "Points outstanding by month of expiry"),
+            caption,
         )
-    caption = speech("月底未用积分,按到期月份", "Points outstanding, by month of expiry")
     parts = tag("div", tag("p", caption, class_="beware"), picture), points_table(report.points, speech)
     # Beside each other in a wide card, else one below the other.
     return join(*parts) if report.audience.has_others else tag("div", *parts, class_="cards")
@@ -331,8 +332,8 @@ def _definitions(speech: Speech) -> Markup:
             (
                 ("RFM", "RFM"),
                 (
-                    "近 12 个月:距今天数、单数、净销售额,各按名次分五等。",
-                    "twelve months: days since, orders, net sales, each in five ranks.",
+                    "近 12 个月:距月底(或今天)的天数、单数、净销售额,各按名次分五等。",
+                    "twelve months: days to the end of the month (or today), orders, net sales, each in five ranks.",
                 ),
             ),
             (

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import statistics
 from collections import defaultdict
 from collections.abc import Callable
 from datetime import date
@@ -10,7 +11,7 @@ from datetime import date
 import msgspec
 
 from huimeng.analytics.rules import share_bps
-from huimeng.analytics.values import Cohort, Figures
+from huimeng.analytics.values import BucketOut, Cohort, Figures
 from huimeng.entry.report.gathering import Report
 from huimeng.entry.report.speech import Change, Speech, change, share_change
 
@@ -19,20 +20,22 @@ FEW = 30
 
 
 class Told(msgspec.Struct, frozen=True):
-    """fact is what the figures are; so: what follows; beware: what they can't say."""
+    """fact is what the figures are; so: what follows; beware: what they can't say. vague: too little to say anything,
+    and so to show a picture."""
 
     fact: str
     so: str | None = None
     beware: str | None = None
+    vague: bool = False
 
 
 class Compared(msgspec.Struct, frozen=True):
-    """One headline figure; None: there was nothing to compare with."""
+    """One headline figure; a text says why there is nothing to compare it with."""
 
     name: str
     value: str
-    before: Change | None
-    year_before: Change | None
+    before: Change | str
+    year_before: Change | str
     note: str
 
 
@@ -56,16 +59,21 @@ def headline(report: Report, speech: Speech) -> list[Compared]:
         f"{speech.count(f.orders)} orders of {speech.money(f.aov_fen)}",
     )
     return [
-        _compared(report, speech("活跃会员", "Active members"), speech.count(f.active_members), returning, _active),
+        _compared(
+            report, speech, speech("活跃会员", "Active members"), speech.count(f.active_members), returning, _active
+        ),
         _compared(
             report,
+            speech,
             speech("老会员占比", "Returning share"),
             share,
             speech("活跃会员里以前就买过的", "of the active members"),
             _returning,
         ),
-        _compared(report, speech("复购率", "Repurchase rate"), speech.percent(f.repeat_share_bps), repeat, _repeat),
-        _compared(report, speech("净销售额", "Net sales"), speech.money(f.net_fen), kept, _net),
+        _compared(
+            report, speech, speech("复购率", "Repurchase rate"), speech.percent(f.repeat_share_bps), repeat, _repeat
+        ),
+        _compared(report, speech, speech("净销售额", "Net sales"), speech.money(f.net_fen), kept, _net),
     ]
 
 
@@ -85,15 +93,19 @@ def _net(now: Figures, then: Figures) -> Change | None:
     return change(now.net_fen, then.net_fen)
 
 
-def _compared(report: Report, name: str, value: str, note: str, by: Comparison) -> Compared:
-    now = report.month.figures
-    before, year_before = report.before, report.year_before
-    comparable = report.over
+def _compared(report: Report, speech: Speech, name: str, value: str, note: str, by: Comparison) -> Compared:
+    def against(bucket: BucketOut, comparable: bool) -> Change | str:
+        if not report.over:
+            return speech("未满月,不比较", "month not over")
+        if not comparable:
+            return speech("订单太少", "too few orders") if bucket.figures.orders else speech("无数据", "no data")
+        return by(report.month.figures, bucket.figures) or speech("无数据", "no data")
+
     return Compared(
         name,
         value,
-        by(now, before.figures) if comparable and before else None,
-        by(now, year_before.figures) if comparable and year_before else None,
+        against(report.months[-2], report.before is not None),
+        against(report.months[0], report.year_before is not None),
         note,
     )
 
@@ -102,12 +114,13 @@ def comparisons(report: Report, speech: Speech) -> str:
     """What the month is compared with, and what it can't be compared with."""
     if not report.over:
         return speech(
-            f"本月还没有结束:数字截至报告时刻,不与整月比较。(数据从 {report.data_from:%Y-%m} 开始)",
-            f"The month is not over: figures up to now are not compared with whole months. "
-            f"(Data begin in {report.data_from:%Y-%m}.)",
+            f"本月还没有结束:数字截至报告时刻,不与整月比较(数据从 {speech.month(report.data_from)}开始)。",
+            f"The month is not over: figures up to now are not compared with whole months "
+            f"(data begin in {speech.month(report.data_from)}).",
         )
     before, year = report.months[-2], report.months[0]
     names = (speech.month(before.first), speech.month(year.first))
+    lacks = (_lack(before, speech), _lack(year, speech))
     if report.before and report.year_before:
         return speech(
             f"与上月({names[0]})和去年同月({names[1]})比较。", f"Compared with {names[0]} and {names[1]}."
@@ -115,18 +128,31 @@ def comparisons(report: Report, speech: Speech) -> str:
     start = speech(f"数据从 {speech.month(report.data_from)}开始", f"data begin in {speech.month(report.data_from)}")
     if report.before:
         return speech(
-            f"与上月({names[0]})比较;去年同月({names[1]})没有数据,无从比较({start})。",
-            f"Compared with {names[0]}. There are no data of {names[1]} to compare with ({start}).",
+            f"与上月({names[0]})比较;去年同月({names[1]}){lacks[1]},无从比较({start})。",
+            f"Compared with {names[0]}. There are {lacks[1]} of {names[1]} to compare with ({start}).",
         ) + _lengths(report, speech)
     if report.year_before:
         return speech(
-            f"与去年同月({names[1]})比较;上月({names[0]})没有数据,无从比较。",
-            f"Compared with {names[1]}. There are no data of {names[0]} to compare with.",
+            f"与去年同月({names[1]})比较;上月({names[0]}){lacks[0]},无从比较。",
+            f"Compared with {names[1]}. There are {lacks[0]} of {names[0]} to compare with.",
+        )
+    if lacks[0] == lacks[1]:
+        return speech(
+            f"上月({names[0]})和去年同月({names[1]})都{lacks[0]},无从比较({start})。",
+            f"There are {lacks[0]} of {names[0]} or {names[1]} to compare with ({start}).",
         )
     return speech(
-        f"上月({names[0]})和去年同月({names[1]})都没有数据,无从比较({start})。",
-        f"There are no data of {names[0]} or {names[1]} to compare with ({start}).",
+        f"上月({names[0]}){lacks[0]},去年同月({names[1]}){lacks[1]},无从比较({start})。",
+        f"There are {lacks[0]} of {names[0]} and {lacks[1]} of {names[1]} to compare with ({start}).",
     )
+
+
+def _lack(bucket: BucketOut, speech: Speech) -> str:
+    """Of a month that is no measure for another."""
+    orders = bucket.figures.orders
+    if not orders:
+        return speech("没有数据", "no data")
+    return speech(f"只有 {speech.count(orders)} 单", f"too few orders ({speech.count(orders)})")
 
 
 def _lengths(report: Report, speech: Speech) -> str:
@@ -219,7 +245,7 @@ def _high_or_low(found: Change, speech: Speech) -> str:
 
 
 def days(report: Report, speech: Speech) -> Told:
-    """Best and weakest day, and which weekdays are strong on average."""
+    """The best day, and which weekdays are usually strong."""
     best = max(report.days, key=lambda day: day.figures.net_fen)
     fact = speech(
         f"最旺的一天是 {speech.day(best.first)},净销售额 {speech.money(best.figures.net_fen)}。",
@@ -234,15 +260,16 @@ def days(report: Report, speech: Speech) -> Told:
             sums[day.first.weekday()].append(day.figures.net_fen)
     if not sums:
         return Told(fact)
-    means = {weekday: sum(found) // len(found) for weekday, found in sums.items()}
-    strong, weak = max(means, key=lambda w: means[w]), min(means, key=lambda w: means[w])
-    if means[weak] <= 0 or means[strong] * 10 < means[weak] * 12:
+    # The middle one, so that one holiday makes no strong weekday.
+    usual = {weekday: statistics.median_low(found) for weekday, found in sums.items()}
+    strong, weak = max(usual, key=lambda w: usual[w]), min(usual, key=lambda w: usual[w])
+    if usual[weak] <= 0 or usual[strong] * 10 < usual[weak] * 12:
         return Told(fact)
-    times = speech.times(means[strong] * 10 // means[weak])
+    times = speech.times(usual[strong] * 10 // usual[weak])
     so = speech(
-        f"{speech.weekday(strong)}平均每天 {speech.money(means[strong])},是{speech.weekday(weak)}的 {times}:"
+        f"{speech.weekday(strong)}一般一天 {speech.money(usual[strong])},是{speech.weekday(weak)}的 {times}:"
         "排班和备货照这个来。",
-        f"On average a {speech.weekday(strong)} brings {speech.money(means[strong])}, {times} a "
+        f"A usual {speech.weekday(strong)} brings {speech.money(usual[strong])}, {times} a "
         f"{speech.weekday(weak)}: plan staff and stock by that.",
     )
     return Told(fact, so)
@@ -254,21 +281,24 @@ def repurchase(report: Report, speech: Speech) -> Told:
             speech(
                 "数据从本月开始,分不清谁是第一次买。",
                 "Data begin in this month: it can't be told who buys for the first time.",
-            )
+            ),
+            vague=True,
         )
+    since = within(report.firsts_from, speech)
     rows = [row for row in report.repurchase.rows if row.members >= FEW]
     if not rows:
         return Told(
             speech(
-                "近 12 个月首次购买的会员还太少,或买了还不到 30 天,看不出他们回不回来。",
-                "Too few members first bought in these 12 months, or too recently, to tell who comes back.",
-            )
+                f"{since}首次购买的会员还太少,或买了还不到 30 天,看不出他们回不回来。",
+                f"Too few members first bought {since}, or too recently, to tell who comes back.",
+            ),
+            vague=True,
         )
     row = rows[0]
     fact = speech(
-        f"近 12 个月首次购买、且已满 {row.within_days} 天的 {speech.count(row.members)} 位会员里,"
+        f"{since}首次购买、且已满 {row.within_days} 天的 {speech.count(row.members)} 位会员里,"
         f"{speech.percent(row.later_day_share_bps)} 在 {row.within_days} 天内改日又来买过。",
-        f"Of {speech.count(row.members)} members who first bought in these 12 months, "
+        f"Of {speech.count(row.members)} members who first bought {since}, "
         f"{row.within_days} days ago or more, "
         f"{speech.percent(row.later_day_share_bps)} bought again on a later day within {row.within_days} days.",
     )
@@ -284,6 +314,13 @@ def repurchase(report: Report, speech: Speech) -> Told:
                 f"{row.within_days}: invite early.",
             )
     return Told(fact, so, _first_months(report, speech))
+
+
+def within(since: date | None, speech: Speech) -> str:
+    """近 12 个月, or since when there are data."""
+    if since is None:
+        return speech("近 12 个月", "in these 12 months")
+    return speech(f"{speech.month(since)}以来", f"since {speech.month(since)}")
 
 
 def _first_months(report: Report, speech: Speech) -> str | None:
@@ -308,11 +345,11 @@ class _Batch(msgspec.Struct, frozen=True):
 
 def cohorts(report: Report, speech: Speech) -> Told:
     """The newest batch that is big enough, against the older ones; not the first month of the data."""
-    start = f"{report.data_from:%Y-%m}"
+    start = f"{report.data_from:%Y-%m}"  # And before it a stray order at most.
     rows = [
         (row.month, row.members, row.cells[1].members)
         for row in shown_cohorts(report)
-        if row.month != start and row.members and _month_over(row)
+        if row.month > start and row.members and _month_over(row)
     ]
     newest, older = _batches(rows)
     beware = _first_months(report, speech)
@@ -324,6 +361,7 @@ def cohorts(report: Report, speech: Speech) -> Told:
             ),
             None,
             beware,
+            vague=True,
         )
     months, many = (newest.first, newest.last), speech.count(newest.members)
     share = speech.percent(share_bps(newest.came, newest.members))

@@ -2,50 +2,105 @@
 
 from __future__ import annotations
 
-from huimeng.analytics.values import Top
+from itertools import pairwise
+
+from huimeng.analytics.values import Rfm, Top
 from huimeng.entry.report.gathering import Report
-from huimeng.entry.report.sentences import FEW, Told
+from huimeng.entry.report.sentences import FEW, Told, within
 from huimeng.entry.report.speech import Speech
+from huimeng.entry.report.tables import span
 
 CALL_FIRST = "key_keep"
 
 
 def rfm(report: Report, speech: Speech) -> Told:
-    found = report.rfm
+    found, since = report.rfm, within(report.year_from, speech)
     if not found.members:
-        return Told(speech("近 12 个月没有会员来买。", "No member bought in these 12 months."))
+        return Told(speech(f"{since}没有会员来买。", f"No member bought {since}."), vague=True)
+    if found.members < FEW:
+        return Told(
+            speech(
+                f"{since}买过的会员只有 {speech.count(found.members)} 位,太少,分不出群。",
+                f"Only {speech.count(found.members)} members bought {since}: too few to sort into groups.",
+            ),
+            vague=True,
+        )
     best = max(found.groups, key=lambda group: group.net_fen)
     name = speech(best.name_zh, best.name_en)
     fact = speech(
-        f"近 12 个月买过的 {speech.count(found.members)} 位会员里,{name}有 {speech.count(best.members)} 位"
+        f"{since}买过的 {speech.count(found.members)} 位会员里,{name}有 {speech.count(best.members)} 位"
         f"({speech.percent(best.member_share_bps)}),买走会员销售的 {speech.percent(best.net_share_bps)}。",
-        f"Of {speech.count(found.members)} members who bought in these 12 months, {speech.count(best.members)} are "
+        f"Of {speech.count(found.members)} members who bought {since}, {speech.count(best.members)} are "
         f"“{name}” ({speech.percent(best.member_share_bps)}) and made {speech.percent(best.net_share_bps)} of sales.",
     )
-    slipping = next((group for group in found.groups if group.group == CALL_FIRST), None)
-    so = None
-    if slipping is not None and slipping.members:
-        so = speech(
-            f"最该先联系的是 {speech.count(slipping.members)} 位{slipping.name_zh}:以前常来、买得多,最近没来,"
-            f"近 12 个月买了 {speech.money(slipping.net_fen)}。",
-            f"Call first: {speech.count(slipping.members)} “{slipping.name_en}” who came often, bought "
-            f"{speech.money(slipping.net_fen)} in these 12 months, and have not been here lately.",
+    return Told(fact, _slipping(found, since, speech), _equal_values(found, speech))
+
+
+def _slipping(found: Rfm, since: str, speech: Speech) -> str | None:
+    """Who came often and is not among the last to have come; how long ago that was says how much it means."""
+    group = next((group for group in found.groups if group.group == CALL_FIRST), None)
+    days = days_since(found, CALL_FIRST)
+    if group is None or days is None:
+        return None
+    ago = span(*days, speech(" 天", " days"))
+    bought = speech.money(group.net_fen)
+    return speech(
+        f"先看看 {speech.count(group.members)} 位{group.name_zh}:来得多、买得多({since}买了 {bought}),"
+        f"但最近一次来是 {ago}前,隔得比别的会员久:隔得最久的先联系。",
+        f"Look first at {speech.count(group.members)} “{group.name_en}”: they came often, bought {bought} {since}, "
+        f"and came last {ago} ago, less lately than others. "
+        "Call those away for longest.",
+    )
+
+
+def days_since(found: Rfm, group: str) -> tuple[int, int] | None:
+    """The least and most days since a last order that members of the group may have; None without members."""
+    scores = {cell.r for cell in found.cells if cell.group == group and cell.members}
+    known = [
+        (each.least, each.most)
+        for scale in found.scales
+        if scale.of == "recency_days"
+        for each in scale.scores
+        if each.score in scores and each.least is not None and each.most is not None
+    ]
+    return (min(least for least, _ in known), max(most for _, most in known)) if known else None
+
+
+def _equal_values(found: Rfm, speech: Speech) -> str | None:
+    """By rank a value may end one score and begin the next, as the heads of the grid then show."""
+    for scale in found.scales:
+        spans = sorted(
+            (each.least, each.most) for each in scale.scores if each.least is not None and each.most is not None
         )
-    return Told(fact, so)
+        if scale.of != "net_fen" and any(lower[1] == upper[0] for lower, upper in pairwise(spans)):
+            return speech(
+                "按名次平均分成五份,所以天数或单数一样的会员可能落在相邻的两格里。",
+                "Members are split by rank into five equal parts, so those with as many days or orders may stand in "
+                "two neighbouring ones.",
+            )
+    return None
 
 
 def concentration(report: Report, speech: Speech) -> Told:
     found = report.concentration
     top = next((row for row in found.top if row.percent == 20), None)
     if top is None or not found.members or found.net_fen <= 0:
-        return Told(speech("本月没有会员销售。", "There were no sales to members this month."))
+        return Told(speech("本月没有会员销售。", "There were no sales to members this month."), vague=True)
+    if found.members < FEW:
+        return Told(
+            speech(
+                f"本月来买的会员只有 {speech.count(found.members)} 位,太少,看不出生意集中在谁身上。",
+                f"Only {speech.count(found.members)} members bought this month: too few to tell on whom sales hang.",
+            ),
+            vague=True,
+        )
     fact = speech(
         f"买得最多的 20% 会员({speech.count(top.members)} 位)买走了会员销售的 {speech.percent(top.net_share_bps)}。",
         f"The 20% of members who bought most ({speech.count(top.members)}) made {speech.percent(top.net_share_bps)} of "
         "sales to members.",
     )
     rest, rest_net = found.members - top.members, found.net_fen - top.net_fen
-    if found.members < FEW or rest <= 0 or rest_net <= 0:
+    if rest <= 0 or rest_net <= 0:
         return Told(fact)
     tenths = top.net_fen * rest * 10 // (rest_net * top.members)
     if tenths < 30:
@@ -162,26 +217,28 @@ def points(report: Report, speech: Speech) -> Told:
     month, held = report.points.months[-1], report.points.outstanding
     flow = month.flow
     assert held is not None
+    when = ("月底", "at the end members held") if report.over else ("现在", "now members hold")
+    since = within(report.year_from, speech)
     fact = speech(
         f"本月发放 {speech.count(flow.handed_out or 0)} 积分,使用 {speech.count(flow.used or 0)},"
         f"过期 {speech.count(flow.expired or 0)},退款收回 {speech.count(flow.taken_back or 0)};"
-        f"月底会员手里共有 {speech.count(held.points)} 积分没用。",
+        f"{when[0]}会员手里共有 {speech.count(held.points)} 积分没用。",
         f"{speech.count(flow.handed_out or 0)} points were handed out, {speech.count(flow.used or 0)} used, "
         f"{speech.count(flow.expired or 0)} expired and {speech.count(flow.taken_back or 0)} taken back by refunds; "
-        f"at the end members held {speech.count(held.points)}.",
+        f"{when[1]} {speech.count(held.points)}.",
     )
     so = None
     given = report.points.flow
     if given.handed_out and not given.used and not given.removed:
         so = speech(
-            "近 12 个月一分也没有用出去:会员还感觉不到积分有什么用,没用的积分越积越多。",
-            "Not one was used in 12 months: members don't feel what points are good for, and they pile up.",
+            f"{since}一分也没有用出去:这里还不能用积分兑换,发出去的只会越积越多,直到过期。",
+            f"Not one was used {since}: points can't be redeemed here yet, so they pile up until they expire.",
         )
     elif given.handed_out and given.used is not None:
         used = speech.percent(given.used * 10_000 // given.handed_out, 0).removesuffix("%")
         so = speech(
-            f"近 12 个月每发放 100 积分,用掉 {used}。",
-            f"Of every 100 handed out in 12 months, {used} were used.",
+            f"{since}每发放 100 积分,用掉 {used}。",
+            f"Of every 100 handed out {since}, {used} were used.",
         )
     return Told(fact, so, _to_expire(report, speech))
 
@@ -200,8 +257,8 @@ def _to_expire(report: Report, speech: Speech) -> str | None:
         return told + speech(
             "还没有到期的批次,沉淀率无从说起。", " No lot is over yet, so there is no breakage to tell."
         )
+    since = within(report.year_from, speech)
     return told + speech(
-        f"近 12 个月到期的 {speech.count(found.given)} 积分里,{speech.percent(found.breakage_bps)} 过期没用。",
-        f" Of {speech.count(found.given)} whose time ended in 12 months, "
-        f"{speech.percent(found.breakage_bps)} went unused.",
+        f"{since}到期的 {speech.count(found.given)} 积分里,{speech.percent(found.breakage_bps)} 过期没用。",
+        f" Of {speech.count(found.given)} whose time ended {since}, {speech.percent(found.breakage_bps)} went unused.",
     )

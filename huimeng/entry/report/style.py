@@ -78,7 +78,8 @@ footer dt{font-weight:600;display:inline}footer dd{display:inline;margin:0}
 @media (max-width:900px){.kpis{grid-template-columns:repeat(2,minmax(0,1fr))}
 .cards{grid-template-columns:minmax(0,1fr)}}
 @media (max-width:560px){.in{padding:0 14px}header{padding:22px 0 84px}h1{font-size:26px}
-.kpis{gap:10px}.kpi{padding:14px}.kpi .big{font-size:21px;height:auto;line-height:1.35}.kpi .long{font-size:17px}
+.kpis{gap:10px}.kpi{padding:14px}.kpi .big{font-size:21px;height:auto;line-height:1.35;
+white-space:normal;overflow-wrap:anywhere}.kpi .long{font-size:17px}
 .kpi .big small{display:block;margin:0}
 .kpi .than{display:block}.kpi .than span{display:block}.card{padding:16px 14px}.fact{font-size:16px}
 .scroll table{font-size:12.5px}.heat td,.heat th{padding:4px 3px}.heat td{min-width:38px}
@@ -86,6 +87,7 @@ footer dt{font-weight:600;display:inline}footer dd{display:inline;margin:0}
 .lines td,.lines th{padding:6px 7px 6px 0}.lines .text{min-width:150px}
 svg text{font-size:18px}svg .label{font-size:16px}svg .name,svg .value{font-size:19px}
 footer dl{grid-template-columns:1fr}}
+@media (max-width:359px){.kpis{grid-template-columns:minmax(0,1fr)}}
 @page{size:A4;margin:12mm}
 @media print{:root{color-scheme:light;--bg:#fff;--paper:#fff;--ink:#17211f;--soft:#4d5a58;--line:#cfd8d6;--a:#0f766e;
 --b:#8fd0c7;--up:#0b7a3e;--down:#b3401c;--tint:#eef7f5;--head:#fff;--head-ink:#17211f;--h0:#f4f7f7;--h1:#e0f1ee;

@@ -62,12 +62,12 @@ def rfm_grid(found: Rfm, speech: Speech) -> Markup:
     head = tag(
         "tr",
         tag("th", speech("距今 \\ 单数", "days ago \\ orders"), scope="col"),
-        [tag("th", _span(often[f].least, often[f].most, speech("单", "")), scope="col") for f in range(1, 6)],
+        [tag("th", span(often[f].least, often[f].most, speech("单", "")), scope="col") for f in range(1, 6)],
     )
     body = [
         tag(
             "tr",
-            tag("th", _span(recent[r].least, recent[r].most, speech("天", "")), scope="row"),
+            tag("th", span(recent[r].least, recent[r].most, speech("天", "")), scope="row"),
             [tag("td", f"{counts[r, f]:,}", class_=f"h{level(counts[r, f], most)}") for f in range(1, 6)],
         )
         for r in range(5, 0, -1)
@@ -76,7 +76,8 @@ def rfm_grid(found: Rfm, speech: Speech) -> Markup:
     return _scroll(tag("table", tag("caption", caption), tag("thead", head), tag("tbody", body), class_="heat rfm"))
 
 
-def _span(least: int | None, most: int | None, unit: str) -> str:
+def span(least: int | None, most: int | None, unit: str) -> str:
+    """3–6 天, 3 天, —."""
     if least is None or most is None:
         return "—"
     return f"{least}{unit}" if least == most else f"{least}–{most}{unit}"

@@ -22,6 +22,8 @@ _STEPS = "▁▂▃▄▅▆▇█"
 _EIGHTHS = " ▏▎▍▌▋▊▉"
 _SHADES = ("grey23", "#0d2b28", "#0f3b36", "#115047", "#13695d", "#178374", "#1fa390", "#3cc7b2")
 _BAR = 24
+# Columns of a terminal below which the headline stands in lines; from which there is room for its notes.
+_NARROW, _ROOMY = 76, 108
 _SHOWN = 5
 
 
@@ -30,8 +32,8 @@ def show(console: Console, report: Report, speech: Speech) -> None:
     console.print(Rule(Text(f"{report.merchant.name}  {title_of(report, speech)}", style="bold"), style="cyan"))
     console.print(Text(told.comparisons(report, speech), style="dim"), justify="center")
     console.print()
-    console.print(_headline(report, speech))
-    for name, found, picture in _parts(report, speech):
+    console.print(_headline(report, speech, console.width))
+    for name, found, picture in _parts(report, speech, console.width):
         console.print(_part(name, found, picture))
     console.print()
 
@@ -56,27 +58,38 @@ def bar(amount: int, most: int, width: int = _BAR) -> str:
     return "█" * (eighths // 8) + _EIGHTHS[eighths % 8].strip()
 
 
-def _headline(report: Report, speech: Speech) -> RenderableType:
+def _headline(report: Report, speech: Speech, width: int) -> RenderableType:
+    """With notes where there is room for them; figures and comparisons are never cut."""
+    found = told.headline(report, speech)
+    than = (speech("比上月", "month before"), speech("比去年同月", "year before"))
+    if width < _NARROW:
+        lines: list[RenderableType] = []
+        for each in found:
+            lines.append(Text.assemble((each.name, "bold"), "  ", (each.value, "bold cyan")))
+            for name, against in zip(than, (each.before, each.year_before), strict=True):
+                lines.append(Text.assemble("  ", (name, "dim"), " ", _than(against, speech)))
+        return Padding(Group(*lines), (0, 0, 0, 2))
     table = Table(box=None, pad_edge=False, padding=(0, 3, 0, 0))
     table.add_column("")
-    table.add_column(speech("本月", "this month"), justify="right")
-    table.add_column(speech("比上月", "month before"), justify="right")
-    table.add_column(speech("比去年同月", "year before"), justify="right")
-    table.add_column("", style="dim", overflow="fold")
-    for each in told.headline(report, speech):
-        table.add_row(
+    table.add_column(speech("本月", "this month"), justify="right", no_wrap=True)
+    table.add_column(than[0], justify="right", no_wrap=True)
+    table.add_column(than[1], justify="right", no_wrap=True)
+    if width >= _ROOMY:
+        table.add_column("", style="dim", overflow="fold")
+    for each in found:
+        row = [
             Text(each.name, style="bold"),
             Text(each.value, style="bold cyan"),
             _than(each.before, speech),
             _than(each.year_before, speech),
-            each.note,
-        )
+        ]
+        table.add_row(*row, *([each.note] if width >= _ROOMY else []))
     return Padding(table, (0, 0, 0, 2))
 
 
-def _than(found: Change | None, speech: Speech) -> Text:
-    if found is None:
-        return Text(speech("无数据", "no data"), style="dim")
+def _than(found: Change | str, speech: Speech) -> Text:
+    if isinstance(found, str):
+        return Text(found, style="dim")
     return Text(speech.signed(found), style={"up": "green", "down": "red", "same": "dim"}[found.tone])
 
 
@@ -84,7 +97,7 @@ def _part(name: str, found: Told, picture: RenderableType | None) -> RenderableT
     lines: list[RenderableType] = [Text(""), Text(f"■ {name}", style="bold cyan"), _indented(Text(found.fact))]
     if found.so:
         lines.append(_indented(Text(f"→ {found.so}", style="yellow")))
-    if picture is not None:
+    if picture is not None and not found.vague:
         lines.append(Padding(picture, (0, 0, 0, 2)))
     if found.beware:
         lines.append(_indented(Text(found.beware, style="dim")))
@@ -95,19 +108,23 @@ def _indented(text: Text) -> RenderableType:
     return Padding(text, (0, 0, 0, 2))
 
 
-def _parts(report: Report, speech: Speech) -> Iterable[tuple[str, Told, RenderableType | None]]:
+def _parts(report: Report, speech: Speech, width: int) -> Iterable[tuple[str, Told, RenderableType | None]]:
     yield speech("活跃会员", "Active members"), told.members(report, speech), None
     yield speech("留住的销售", "Sales kept"), told.sales(report, speech), _months(report, speech)
     yield speech("每一天", "Day by day"), told.days(report, speech), _days(report, speech)
-    yield speech("首购以后", "After the first purchase"), told.repurchase(report, speech), _after(report, speech)
-    yield speech("首购会员的去留", "Who stays"), told.cohorts(report, speech), _cohorts(report, speech)
-    yield speech("会员价值(RFM)", "What members are worth (RFM)"), more.rfm(report, speech), _groups(report, speech)
-    yield speech("集中度", "Concentration"), more.concentration(report, speech), _concentration(report, speech)
+    yield speech("首购以后", "After the first purchase"), told.repurchase(report, speech), _after(report, speech, width)
+    yield speech("首购会员的去留", "Who stays"), told.cohorts(report, speech), _cohorts(report, speech, width)
+    yield (
+        speech("会员价值(RFM)", "What members are worth (RFM)"),
+        more.rfm(report, speech),
+        _groups(report, speech, width),
+    )
+    yield speech("集中度", "Concentration"), more.concentration(report, speech), _concentration(report, speech, width)
     yield speech("会员与非会员", "Members and others"), more.audience(report, speech), None
-    yield speech("品类", "Categories"), more.categories(report, speech), _categories(report, speech)
+    yield speech("品类", "Categories"), more.categories(report, speech), _categories(report, speech, width)
     yield speech("商品", "Products"), more.products(report, speech), None
     yield speech("门店", "Stores"), more.stores(report, speech), None
-    yield speech("积分", "Points"), more.points(report, speech), _points(report, speech)
+    yield speech("积分", "Points"), more.points(report, speech), _points(report, speech, width)
 
 
 def _months(report: Report, speech: Speech) -> RenderableType:
@@ -131,13 +148,11 @@ def _months(report: Report, speech: Speech) -> RenderableType:
 
 
 def _days(report: Report, speech: Speech) -> RenderableType:
-    table = _plain()
     values = [day.figures.net_fen for day in report.days]
-    table.add_row(f"1–{report.last.day}", Text(sparkline(values), style="cyan"))
-    return table
+    return Text.assemble(f"1–{len(values)}  ", (sparkline(values), "cyan"))
 
 
-def _after(report: Report, speech: Speech) -> RenderableType | None:
+def _after(report: Report, speech: Speech, width: int) -> RenderableType | None:
     found = [row for row in report.repurchase.rows if row.members] if report.repurchase else []
     if not found:
         return None
@@ -145,14 +160,14 @@ def _after(report: Report, speech: Speech) -> RenderableType | None:
     for row in found:
         table.add_row(
             speech(f"{row.within_days} 天内", f"within {row.within_days} days"),
-            Text(bar(row.later_day_share_bps or 0, 10_000).ljust(_BAR), style="cyan"),
+            _bar(row.later_day_share_bps or 0, 10_000, _BAR, width),
             speech.percent(row.later_day_share_bps),
             Text(f"{row.later_day_members:,} / {row.members:,}", style="dim"),
         )
     return table
 
 
-def _cohorts(report: Report, speech: Speech) -> RenderableType | None:
+def _cohorts(report: Report, speech: Speech, width: int) -> RenderableType | None:
     shown = told.shown_cohorts(report)[-12:]
     if not shown:
         return None
@@ -161,13 +176,13 @@ def _cohorts(report: Report, speech: Speech) -> RenderableType | None:
     for cohort in shown:
         cells = [
             Text(f"{speech.percent(cell.share_bps, 0):>4}", style=f"on {_SHADES[level(cell.share_bps or 0, most)]}")
-            for cell in cohort.cells[1:]
+            for cell in cohort.cells[1 : 1 + max(1, (width - 18) // 5)]
         ]
         table.add_row(cohort.month, Text(f"{cohort.members:,}", style="dim"), *cells)
     return table
 
 
-def _groups(report: Report, speech: Speech) -> RenderableType | None:
+def _groups(report: Report, speech: Speech, width: int) -> RenderableType | None:
     found = [group for group in report.rfm.groups if group.members]
     if not found:
         return None
@@ -176,7 +191,7 @@ def _groups(report: Report, speech: Speech) -> RenderableType | None:
     for group in found:
         table.add_row(
             speech(group.name_zh, group.name_en),
-            Text(bar(group.members, most, 12).ljust(12), style="cyan"),
+            _bar(group.members, most, 12, width),
             speech.count(group.members),
             Text(
                 speech(f"销售 {speech.percent(group.net_share_bps)}", f"{speech.percent(group.net_share_bps)} of sales")
@@ -185,36 +200,36 @@ def _groups(report: Report, speech: Speech) -> RenderableType | None:
     return table
 
 
-def _concentration(report: Report, speech: Speech) -> RenderableType | None:
+def _concentration(report: Report, speech: Speech, width: int) -> RenderableType | None:
     if report.concentration.net_fen <= 0:
         return None
     table = _plain()
     for row in report.concentration.top:
         table.add_row(
             speech(f"前 {row.percent}%", f"top {row.percent}%"),
-            Text(bar(row.net_share_bps or 0, 10_000).ljust(_BAR), style="cyan"),
+            _bar(row.net_share_bps or 0, 10_000, _BAR, width),
             speech.percent(row.net_share_bps),
             Text(speech(f"{row.members:,} 位", f"{row.members:,} members"), style="dim"),
         )
     return table
 
 
-def _categories(report: Report, speech: Speech) -> RenderableType | None:
+def _categories(report: Report, speech: Speech, width: int) -> RenderableType | None:
     found = [row for row in report.categories.rows if row.net_fen > 0][:_SHOWN]
     if not found:
         return None
     table = _plain()
     for row in found:
         table.add_row(
-            row.name or speech("(未填)", "(none)"),
-            Text(bar(row.net_fen, found[0].net_fen, 16).ljust(16), style="cyan"),
+            row.name or speech("没写品类的", "no category"),
+            _bar(row.net_fen, found[0].net_fen, 16, width),
             speech.money(row.net_fen),
             Text(speech.percent(row.net_share_bps), style="dim"),
         )
     return table
 
 
-def _points(report: Report, speech: Speech) -> RenderableType | None:
+def _points(report: Report, speech: Speech, width: int) -> RenderableType | None:
     held = report.points.outstanding
     if held is None or not held.by_expiry:
         return None
@@ -223,16 +238,23 @@ def _points(report: Report, speech: Speech) -> RenderableType | None:
     for row in held.by_expiry[:_SHOWN]:
         table.add_row(
             speech(f"{row.month} 到期", f"until {row.month}") if row.month else speech("永不过期", "never expire"),
-            Text(bar(row.points, most, 16).ljust(16), style="cyan"),
+            _bar(row.points, most, 16, width),
             speech.count(row.points),
         )
     return table
 
 
+def _bar(amount: int, most: int, full: int, width: int) -> Text:
+    """Shorter in a terminal of less than 80 columns, and none in one of 40."""
+    room = full * max(0, min(80, width) - 40) // 40
+    return Text(bar(amount, most, room).ljust(room) if room else "", style="cyan")
+
+
 def _plain() -> Table:
+    """What folds in a narrow terminal is the name and what stands last; figures don't."""
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), show_header=False)
-    table.add_column(no_wrap=True)
+    table.add_column(overflow="fold")
     table.add_column(no_wrap=True)
     table.add_column(justify="right", no_wrap=True)
-    table.add_column(no_wrap=True)
+    table.add_column(overflow="fold")
     return table

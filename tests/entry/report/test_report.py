@@ -11,18 +11,21 @@ import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import UTC, date, datetime
 from pathlib import Path
+from types import SimpleNamespace
 from xml.etree import ElementTree
 
+import msgspec
 import pytest
 from rich.console import Console
 
-from huimeng.entry.report import charts, sentences, speech
-from huimeng.entry.report.gathering import NoFigures, Report, gather, month_days, ranges
+from huimeng.analytics.values import BucketOut, Figures
+from huimeng.entry.report import charts, gathering, sentences, speech
+from huimeng.entry.report.gathering import NoFigures, NoOrdersYet, Report, gather, month_days, ranges, trade_from
 from huimeng.entry.report.markup import Markup, join, tag
 from huimeng.entry.report.page import page
 from huimeng.entry.report.sentences import comparisons
 from huimeng.entry.report.speech import Change, Speech
-from huimeng.entry.report.tables import level
+from huimeng.entry.report.tables import cohort_table, level
 from huimeng.entry.report.terminal import bar, show, sparkline
 from huimeng.kernel.errors import InvalidInput
 from huimeng.ledger.rules import Expiry
@@ -82,11 +85,13 @@ FACTS_ZH = [
     "本月净销售额 152.00 元,比上月多 16.9%。其中老会员买走 82.2%。",
     "变化主要来自来客:订单多 100.0%,客单价低 41.5%。",
     "最旺的一天是 3 月 1 日(周日),净销售额 60.00 元。",
-    "买得最多的 20% 会员(1 位)买走了会员销售的 64.3%。",
+    "2026 年 1 月以来买过的会员只有 4 位,太少,分不出群。",
+    "2026 年 2 月以来首次购买的会员还太少,或买了还不到 30 天,看不出他们回不回来。",
+    "本月来买的会员只有 4 位,太少,看不出生意集中在谁身上。",
     "卖得最好的品类是 milk,净销售额 90.00 元,占 59.2%;2 单里有它。",
     "会员客单价 28.00 元,非会员 12.00 元;会员订单占 83.3%。",
     "本月发放 150 积分,使用 0,过期 100,退款收回 10;月底会员手里共有 140 积分没用。",
-    "最近一批到期在 2026-04,共 140 积分。近 12 个月到期的 250 积分里,100.0% 过期没用。",
+    "最近一批到期在 2026-04,共 140 积分。2026 年 1 月以来到期的 250 积分里,100.0% 过期没用。",
 ]
 FACTS_EN = [
     "Monthly report, March 2026",
@@ -130,7 +135,8 @@ async def test_the_page_is_whole_by_itself(world: Desk) -> None:
 async def test_pictures_can_be_heard(world: Desk) -> None:
     root = parsed(page(await told(world), ZH))
     pictures = list(root.iter("svg"))
-    assert len(pictures) == 9
+    # Without concentration, of which so few members tell nothing.
+    assert len(pictures) == 8
     assert all(each.get("role") == "img" and each.get("aria-label") for each in pictures)
     months = next(each for each in pictures if each.get("aria-label") == "每月净销售额:老会员和其他")
     assert [each.text for each in months.iter("title")] == [
@@ -138,8 +144,13 @@ async def test_pictures_can_be_heard(world: Desk) -> None:
         "2026-02:净销售额 130.00 元,其中老会员 80.00 元",
         "2026-03:净销售额 152.00 元,其中老会员 125.00 元",
     ]
-    heat = next(each for each in root.iter("table") if each.get("class") == "heat")
-    rows = [["".join(cell.itertext()) for cell in row] for row in heat.iter("tr")]
+
+
+async def test_who_stays_is_a_table(world: Desk) -> None:
+    report = await told(world)
+    heat = cohort_table(sentences.shown_cohorts(report), ZH)
+    assert heat is not None and heat not in page(report, ZH)  # so few members tell nothing
+    rows = [["".join(cell.itertext()) for cell in row] for row in ElementTree.fromstring(heat).iter("tr")]
     assert rows[1:] == [
         ["2026-01", "2", "100%", "50%", "100%"],
         ["2026-02", "1", "100%", "100%", ""],
@@ -157,6 +168,11 @@ async def test_what_can_not_be_compared_is_said(world: Desk) -> None:
     march = await told(world)
     # A and B first bought in January, the first month of the data; C in February, D in March.
     assert march.repurchase is not None and march.repurchase.first_purchase_members == 2
+
+
+async def test_a_shop_without_orders_is_told_so(desk: Desk) -> None:
+    with pytest.raises(NoOrdersYet):
+        await told(desk)
 
 
 async def test_a_month_without_orders_names_those_that_have_some(world: Desk) -> None:
@@ -179,7 +195,102 @@ def test_days_of_a_month() -> None:
 def test_months_as_ranges() -> None:
     months = [date(2025, 11, 1), date(2025, 12, 1), date(2026, 1, 1), date(2026, 3, 1)]
     assert ranges(months, " 至 ", "、") == "2025-11 至 2026-01、2026-03"
-    assert ranges([], " to ", ", ") == "-"
+
+
+def test_a_stray_early_order_is_no_beginning_of_trade() -> None:
+    months = {date(2016, 12, 1): 1} | {date(2017, month, 1): 1_900 + month for month in range(1, 13)}
+    assert trade_from(months) == date(2017, 1, 1)
+    growing = {date(2017, month, 1): 2**month for month in range(1, 7)}
+    assert trade_from(growing) == date(2017, 1, 1)
+    assert trade_from({date(2017, 1, 1): 1}) == date(2017, 1, 1)
+
+
+async def test_a_month_with_hardly_an_order_is_no_measure(world: Desk) -> None:
+    report = await told(world)
+    busy = [_with_orders(each, orders) for each, orders in zip(report.months[-2:], (3, 31), strict=True)]
+    report = msgspec.structs.replace(report, months=[*report.months[:-2], *busy])
+    assert report.before is None
+    assert comparisons(report, ZH).startswith("上月(2026 年 2 月)只有 3 单,去年同月(2025 年 3 月)没有数据,无从比较")
+    assert [(each.before, each.year_before) for each in sentences.headline(report, EN)] == [
+        ("too few orders", "no data")
+    ] * 4
+    assert "比上月" not in sentences.sales(report, ZH).fact
+
+
+def _with_orders(bucket: BucketOut, orders: int) -> BucketOut:
+    figures = msgspec.structs.replace(bucket.figures, orders=orders)
+    return msgspec.structs.replace(bucket, figures=figures)
+
+
+async def test_a_month_that_is_not_over_ends_today(world: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(gathering, "utc_now", lambda: datetime(2026, 3, 20, 4, tzinfo=UTC))
+    report = await told(world)
+    assert (report.last, report.over, len(report.days)) == (date(2026, 3, 20), False, 20)
+    # D came on 9 March, eleven days before the 20th.
+    recency = next(scale for scale in report.rfm.scales if scale.of == "recency_days")
+    assert min(each.least for each in recency.scores if each.least is not None) == 12
+    said = terminal(report, ZH)
+    assert "活跃会员 4 未满月,不比较 未满月,不比较" in said
+    assert "现在会员手里共有" in said and "月底会员" not in said
+
+
+def test_one_holiday_makes_no_strong_weekday() -> None:
+    usual = [1_000] * 30
+    usual[22] = 9_000  # Thursday 23 November 2017
+    assert _days_told(usual).so is None
+    sundays = [1_500 if day % 7 == 4 else 1_000 for day in range(30)]
+    assert _days_told(sundays).so == "周日一般一天 15.00 元,是周三的 1.5 倍:排班和备货照这个来。"
+
+
+def _days_told(nets: list[int]) -> sentences.Told:
+    bare = msgspec.json.encode(dict.fromkeys(Figures.__struct_fields__, 0) | {"orders": 1})
+    days = [
+        BucketOut(
+            label="",
+            first=date(2017, 11, 1 + place),
+            last=date(2017, 11, 1 + place),
+            figures=msgspec.structs.replace(msgspec.json.decode(bare, type=Figures), net_fen=net),
+        )
+        for place, net in enumerate(nets)
+    ]
+    return sentences.days(SimpleNamespace(days=days, over=True), ZH)  # type: ignore[arg-type]
+
+
+async def test_goods_nobody_named_are_no_best_sellers(world: Desk) -> None:
+    await world.complete(world.order(None, line(900_000)))
+    report = await told(world)
+    assert report.products.net_fen == 15_200
+    assert [row.name for row in report.products.rows] == ["milk", "tea", "<script>tea</script>"]
+
+
+async def test_figures_are_not_cut_in_a_narrow_terminal(world: Desk) -> None:
+    report = await told(world)
+    for width in (40, 60, 80, 120):
+        console = Console(file=io.StringIO(), width=width, color_system=None)
+        show(console, report, EN)
+        assert isinstance(console.file, io.StringIO)
+        said = console.file.getvalue()
+        assert [figure for figure in ("¥152.00", "▲ 16.9%", "59.2%", "no data") if figure not in said] == []
+        assert ("6 orders of ¥25.33" in said) == (width == 120)
+
+
+def test_labels_of_a_flat_curve_do_not_meet() -> None:
+    for shares in ((9_800, 9_900, 10_000), (1_000, 2_000, 5_000), (10_000, 10_000, 10_000)):
+        dots = [charts.Dot(x, y, f"{x // 100}% → 98.7%") for x, y in zip((1_000, 2_000, 5_000), shares, strict=True)]
+        svg = ElementTree.fromstring(charts.curve(dots, "about", ("x", "y")))
+        labels = [each for each in svg.iter("text") if each.get("class") == "value"]
+        boxes = []
+        for each in labels:
+            wide, x, y = 10.0 * len(each.text or ""), float(each.get("x", 0)), float(each.get("y", 0))
+            left = x - wide if each.get("text-anchor") == "end" else x
+            boxes.append((left, y - 18, left + wide, y))
+        assert len(boxes) == 3
+        assert all(left >= 0 and right <= charts.WIDTH for left, _, right, _ in boxes)
+        assert not any(
+            a[0] < b[2] and b[0] < a[2] and a[1] < b[3] and b[1] < a[3]
+            for place, a in enumerate(boxes)
+            for b in boxes[:place]
+        )
 
 
 Huimeng = Callable[..., Awaitable[tuple[int, str]]]
@@ -216,6 +327,13 @@ async def test_the_command(world: Desk, huimeng: Huimeng, tmp_path: Path) -> Non
     nowhere = tmp_path / "none" / "x.html"
     code, said = await huimeng("report", "-m", world.shop.code, "--month", MONTH, "--out", str(nowhere))
     assert (code, "report_not_written" in said) == (1, True)
+    other = tmp_path / "sales.xlsx"
+    other.write_bytes(b"PK\x03\x04 a sheet")
+    code, said = await huimeng("report", "-m", world.shop.code, "--month", MONTH, "--out", str(other))
+    assert (code, "report_not_overwritten" in said, other.read_bytes()[:2]) == (1, True, b"PK")
+    written.write_text("<!doctype html>\nof before", encoding="utf-8")
+    code, said = await huimeng("report", "-m", world.shop.code, "--month", MONTH, "--out", "")
+    assert (code, "2026 年 3 月经营月报" in written.read_text(encoding="utf-8")) == (0, True)
     code, said = await huimeng("report", "-m", world.shop.code, "--month", "2030-01")
     assert (code, "有数据的月份:2026-01 至 2026-03" in said) == (1, True)
     code, said = await huimeng("report", "-m", "nobody", "--month", MONTH)
@@ -245,7 +363,7 @@ async def test_a_browser_shows_it(world: Desk, tmp_path: Path) -> None:
         stderr=asyncio.subprocess.DEVNULL,
     )
     shown, _ = await asyncio.wait_for(process.communicate(), 60)
-    assert shown.decode().count("<svg") == 9
+    assert shown.decode().count("<svg") == 8
     assert "本月净销售额 152.00 元" in shown.decode()
 
 
