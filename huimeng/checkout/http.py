@@ -15,7 +15,7 @@ from litestar.params import Body, HeaderParameter, PathParameter, QueryParameter
 from huimeng.checkout import service
 from huimeng.checkout.commands import RefundOrder
 from huimeng.checkout.schemas import TRY_EXAMPLES, TryIn
-from huimeng.checkout.service import OrderQuery, StatusName, Till, get_order, list_orders, refund_command
+from huimeng.checkout.service import Buyer, OrderQuery, StatusName, Till, get_order, list_orders, refund_command
 from huimeng.checkout.values import (
     BatchIn,
     BatchItemOut,
@@ -76,6 +76,24 @@ CategoryName = Annotated[
 ]
 FirstDay = Annotated[date | None, QueryParameter(name="from", description="首个营业日 / first business day")]
 LastDay = Annotated[date | None, QueryParameter(name="to", description="末个营业日 / last business day")]
+Kept = Annotated[
+    bool,
+    QueryParameter(
+        name="kept",
+        description="只要指标计入的:未退完、未作废;给了品类或商品时,那一行也未退完 / what figures count: not void, "
+        "not wholly refunded, and with a category or a product some such line is not either",
+    ),
+]
+OfBuyer = Annotated[Buyer | None, QueryParameter(name="buyer", description="会员的或散客的 / of members or anonymous")]
+ProductName = Annotated[
+    str | None,
+    QueryParameter(
+        name="product",
+        max_length=200,
+        description="有此商品的订单,无名称时按货号;与品类同给时须为同一行 / with this product, by its SKU when it "
+        "has no name; with a category both are of one line",
+    ),
+]
 OrderStatus = Annotated[StatusName | None, QueryParameter(description="状态 / status")]
 MemberId = Annotated[str | None, QueryParameter(name="member_id", description="会员编号 / member id")]
 OrderNo = Annotated[str | None, QueryParameter(max_length=64, description="小票号,整个填写 / order number, all of it")]
@@ -296,6 +314,9 @@ async def read_orders(
     first: FirstDay = None,
     last: LastDay = None,
     status: OrderStatus = None,
+    kept: Kept = False,
+    buyer: OfBuyer = None,
+    product: ProductName = None,
     order_no: OrderNo = None,
     cursor: Cursor = None,
     limit: Limit = 50,
@@ -309,6 +330,9 @@ async def read_orders(
         first_day=first,
         last_day=last,
         status=status,
+        kept=kept,
+        buyer=buyer,
+        product=product,
         order_no=order_no,
     )
     merchant_id = principal.merchant_id

@@ -68,6 +68,7 @@ QUOTE_MINUTES = 30
 # A till's clock may be wrong, but not by more than a time zone.
 _CLOCK_TOLERANCE = timedelta(days=1)
 _STORES_TTL_SECONDS = 2.0
+Buyer = Literal["member", "anonymous"]
 StatusName = Literal["completed", "partly_refunded", "refunded", "voided"]
 
 
@@ -355,7 +356,8 @@ async def get_order(conn: Connection, merchant_id: int, order_id: int) -> OrderV
 class OrderQuery(msgspec.Struct, frozen=True, kw_only=True):
     """All that are given must hold; store and region are codes, days are business days, both included.
 
-    region '' is the stores in none, category '' a line without one.
+    region '' is the stores in none, category and product '' a line without one; category and product are of one line.
+    kept: what the figures count, and with a category or a product those of which such a line is not given back.
     """
 
     member_id: int | None = None
@@ -365,6 +367,9 @@ class OrderQuery(msgspec.Struct, frozen=True, kw_only=True):
     first_day: date | None = None
     last_day: date | None = None
     status: StatusName | None = None
+    kept: bool = False
+    buyer: Buyer | None = None
+    product: str | None = None
     order_no: str | None = None
 
 
@@ -391,7 +396,10 @@ async def list_orders(
         first_day=query.first_day,
         last_day=query.last_day,
         status=status,
+        kept=query.kept,
+        of_member=None if query.buyer is None else query.buyer == "member",
         category=query.category,
+        product=query.product,
         order_no=query.order_no,
         before_id=before_id,
         limit=limit + 1,

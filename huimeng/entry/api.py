@@ -6,6 +6,7 @@ import gc
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any
+from urllib.parse import unquote_to_bytes
 
 import msgspec
 from litestar import Litestar, Response, get
@@ -37,7 +38,7 @@ from huimeng.infra.scrape import scrape
 from huimeng.infra.teller import Teller
 from huimeng.infra.tracing import start_tracing
 from huimeng.infra.watch import Watch
-from huimeng.kernel.errors import BusinessError, Lang, RateLimited, TooBusy
+from huimeng.kernel.errors import BusinessError, InvalidInput, Lang, RateLimited, TooBusy
 from huimeng.merchant.authentication import Doorman
 from huimeng.merchant.service.sessions import LogIns
 from huimeng.porting.store.uploads import Uploads
@@ -83,6 +84,7 @@ class Gate:
             if teller.full and scope["method"] != "GET":
                 raise TooBusy()
             _check_type(scope)
+            _check_query(scope["query_string"])
             doorman: Doorman = self._state.authenticate
             called = scope["method"], scope["path"], scope["headers"]
             scope["principal"] = await doorman.authenticate_request(*called)  # type: ignore[typeddict-unknown-key]
@@ -137,6 +139,21 @@ def _check_type(scope: Any) -> None:
     for name, value in scope["headers"]:
         if name == b"content-type" and value.partition(b";")[0].strip().lower() not in _JSON:
             raise UnsupportedMediaType()
+
+
+def _check_query(query: bytes) -> None:
+    """InvalidInput: the database can't be asked for a NUL, and what is no UTF-8 would be read as something else."""
+    if b"%" not in query and query.isascii():
+        return
+    for part in query.split(b"&"):
+        given = unquote_to_bytes(part)
+        name = given.partition(b"=")[0].decode(errors="replace").replace("\0", "")[:100] or "query"
+        if b"\0" in given:
+            raise InvalidInput(name, "holds a NUL", "不能含有空字符")
+        try:
+            given.decode()
+        except UnicodeDecodeError as error:
+            raise InvalidInput(name, "not UTF-8", "不是 UTF-8 编码") from error
 
 
 async def _refuse(refusal: BusinessError, scope: Any, send: Send) -> None:

@@ -16,6 +16,11 @@ ORDER = "order"
 ORDER_NO = "order_no"
 FIRST_ORDER = "first_order"
 
+# Of an order_line l: by what its product is known, and that it is not wholly given back.
+PRODUCT = "coalesce(nullif(l.product, ''), l.sku)"
+LINE_KEPT = """not (l.refunded_fen = l.paid_fen and l.refunded_quantity = l.quantity
+               and (l.paid_fen <> 0 or l.quantity <> 0))"""
+
 
 class NewLine(msgspec.Struct, frozen=True, omit_defaults=True):
     """A row of order_line; short names are those of the JSON that is saved, in which what is usual is left out."""
@@ -290,12 +295,18 @@ async def list_orders(
     first_day: date | None = None,
     last_day: date | None = None,
     status: int | None = None,
+    kept: bool = False,
+    of_member: bool | None = None,
     category: str | None = None,
+    product: str | None = None,
     order_no: str | None = None,
     before_id: int | None = None,
     limit: int,
 ) -> list[Order]:
-    """Newest first, without lines and tenders; what is None does not matter. category: some line has it."""
+    """Newest first, without lines and tenders; what is None does not matter.
+
+    category, product: of one and the same line. kept: the order is not given back, nor is such a line.
+    """
     conditions: dict[str, Any] = {
         "t.cell_id = %s": cell_id,
         "t.order_id < %s": before_id or 2**62,
@@ -305,15 +316,25 @@ async def list_orders(
         "t.business_day <= %s": last_day,
         "t.status = %s": status,
         "t.order_no = %s": order_no,
-        "exists (select from order_line l where l.cell_id = t.cell_id and l.order_id = t.order_id "
-        "and l.category = %s)": category,
+        "t.status = any(%s)": [Status.COMPLETED, Status.PARTLY_REFUNDED] if kept else None,
+        "(t.member_id is not null) = %s": of_member,
     }
     asked = {condition: value for condition, value in conditions.items() if value is not None}
+    of_line = {"l.category = %s": category, f"{PRODUCT} = %s": product}
+    line = {condition: value for condition, value in of_line.items() if value is not None}
     cursor = await conn.execute(
-        f"select {_ORDER} from orders t where {' and '.join(asked)} order by t.order_id desc limit %s",
-        (*asked.values(), limit),
+        f"select {_ORDER} from orders t where {' and '.join(asked)}"
+        f"{_with_line([*line, LINE_KEPT] if kept else line) if line else ''} order by t.order_id desc limit %s",
+        (*asked.values(), *line.values(), limit),
     )
     return [Order(*row) for row in await cursor.fetchall()]
+
+
+def _with_line(conditions: Iterable[str]) -> str:
+    return (
+        " and exists (select from order_line l where l.cell_id = t.cell_id and l.order_id = t.order_id "
+        f"and {' and '.join(conditions)})"
+    )
 
 
 async def list_refunds(conn: Connection, cell_id: int, order_id: int) -> list[NewRefund]:

@@ -161,6 +161,9 @@ async def test_who_works_in_one_store_sees_its_trade_only(
         ("members?cursor=1", 400, "invalid_input"),
         ("members?figure=anything", 400, "invalid_input"),
         ("top?limit=101", 400, "invalid_input"),
+        ("top?category=a%00b", 400, "invalid_input"),
+        ("overview?store=a%00b", 400, "invalid_input"),
+        ("overview?category=%ff%fe", 400, "invalid_input"),
         ("breakdown?by=member", 400, "invalid_input"),
     ],
 )

@@ -219,6 +219,13 @@ async def test_side_by_side(example: Example) -> None:
     ]
 
 
+async def test_what_was_all_given_back_has_no_row(example: Example) -> None:
+    """On 03-31 the bar sold one bottle, and voided it."""
+    day = Asked(first=date(2026, 3, 31), last=date(2026, 3, 31), store="s2")
+    assert (await service.top(example.db, example.merchant_id, day, "product", 10)).rows == []
+    assert (await service.breakdown(example.db, example.merchant_id, day, "category")).rows == []
+
+
 async def test_after_the_first_purchase(example: Example) -> None:
     within = ",".join(row["within"] for row in REPURCHASE)
     found = await service.repurchase(example.db, example.merchant_id, QUARTER, within)

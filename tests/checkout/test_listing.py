@@ -78,6 +78,13 @@ async def test_who_may_find_members_is_told_whose_each_is(
         ({"from": "yesterday"}, 400, "invalid_input"),
         ({"from": "2026-03-02", "to": "2026-03-01"}, 400, "invalid_input"),
         ({"member_id": "1; drop table orders"}, 400, "invalid_input"),
+        ({"buyer": "someone"}, 400, "invalid_input"),
+        ({"kept": "perhaps"}, 400, "invalid_input"),
+        ({"order_no": "a\0b"}, 400, "invalid_input"),
+        ({"store": "a\0b"}, 400, "invalid_input"),
+        ({"region": "a\0b"}, 400, "invalid_input"),
+        ({"category": "a\0b"}, 400, "invalid_input"),
+        ({"product": "a\0b"}, 400, "invalid_input"),
     ],
 )
 async def test_conditions_that_are_none(
@@ -117,3 +124,48 @@ async def test_by_region_and_category(client: httpx.AsyncClient) -> None:
     assert await found(client, category="面%") == []
     answer = await client.get("/v1/orders", params={"region": "nowhere"})
     assert (answer.status_code, answer.json()["code"]) == (404, "region_not_found")
+
+
+def goods(*named: tuple[str, str]) -> dict[str, Any]:
+    lines = [{"category": category, "product": product, "paid_fen": 100} for category, product in named]
+    return {"amount_fen": None, "lines": lines}
+
+
+async def test_only_what_figures_count(client: httpx.AsyncClient) -> None:
+    """kept: not void nor wholly refunded; with a category or product, neither is such a line."""
+    await order(client, "A", "2026-03-01", **goods(("面", "牛肉面"), ("茶", "乌龙")))
+    no_tea = await order(client, "B", "2026-03-02", **goods(("面", "牛肉面"), ("茶", "乌龙")))
+    back = await order(client, "C", "2026-03-03", **goods(("茶", "乌龙")))
+    void = await order(client, "D", "2026-03-04", **goods(("茶", "乌龙")))
+    await order(client, "E", "2026-03-05", **goods(("茶", "乌龙"), ("茶", "乌龙")))
+    one = {"lines": [{"line_no": 2, "quantity": "1"}]}
+    for order_id, wanted in ((no_tea, one), (back, {})):
+        answer = await client.post(f"/v1/orders/{order_id}/refunds", json=wanted, headers=fresh())
+        assert answer.status_code == 201, answer.text
+    await client.post(f"/v1/orders/{void}/void", headers=fresh())
+    assert await found(client, kept="true") == ["E", "B", "A"]
+    assert await found(client, kept="false") == await found(client) == ["E", "D", "C", "B", "A"]
+    assert await found(client, category="茶") == ["E", "D", "C", "B", "A"]
+    assert await found(client, category="茶", kept="true") == ["E", "A"]
+    assert await found(client, product="乌龙", kept="true") == ["E", "A"]
+    assert await found(client, category="面", kept="true") == ["B", "A"]
+    assert await found(client, kept="true", status="refunded") == []
+    assert await found(client, kept="true", status="partly_refunded") == ["B"]
+
+
+async def test_by_buyer_and_product(client: httpx.AsyncClient) -> None:
+    joining = {"identities": [{"kind": "external_id", "value": "L1"}]}
+    who = (await client.post("/v1/members", json=joining, headers=fresh())).json()["member_id"]
+    await order(client, "A", "2026-03-01", member_id=who, **goods(("茶", "乌龙"), ("酒", "米酒")))
+    by_sku = {"amount_fen": None, "lines": [{"category": "茶", "sku": "T-1", "paid_fen": 100}]}
+    await order(client, "B", "2026-03-02", **by_sku)
+    await order(client, "C", "2026-03-03")
+    assert await found(client, buyer="member") == ["A"]
+    assert await found(client, buyer="anonymous") == ["C", "B"]
+    assert await found(client, buyer="anonymous", member_id=who) == []
+    assert await found(client, product="乌龙") == ["A"]
+    assert await found(client, product="乌龙", category="茶") == ["A"]
+    # Both, but of two lines.
+    assert await found(client, product="乌龙", category="酒") == []
+    assert await found(client, product="T-1") == ["B"]
+    assert await found(client, product="") == ["C"]

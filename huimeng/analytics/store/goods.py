@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from huimeng.order.store import LINE_KEPT, PRODUCT
+
 TABLES = ("category_day", "sold_day", "sold_month")
 
-NAME = "coalesce(nullif(l.product, ''), l.sku)"
 
 # What an event of a step changes: a new order by its lines, a refund by what it says. what 1: a category, 2: a product.
 _CHANGES = f"""
@@ -17,7 +18,7 @@ _CHANGES = f"""
         where cell_id = %(cell)s and seq > %(after)s and seq <= %(upto)s
           and kind in ('order.completed', 'order.refunded', 'order.voided')),
     bought as materialized (
-        select e.seq, e.day, e.month, e.store_id, e.member_id, l.category, {NAME} as product,
+        select e.seq, e.day, e.month, e.store_id, e.member_id, l.category, {PRODUCT} as product,
                sum(l.paid_fen)::bigint as net_fen
         from events e join order_line l on l.cell_id = %(cell)s and l.order_id = e.ref_id
         where e.kind = 'order.completed' group by 1, 2, 3, 4, 5, 6, 7),
@@ -90,11 +91,10 @@ CLEAR = (
 )
 
 # What is left of the orders: an order counts while it is kept and some line of the goods is not wholly given back.
-KEPT = """o.status in (1, 2) and not (l.refunded_fen = l.paid_fen and l.refunded_quantity = l.quantity
-               and (l.paid_fen <> 0 or l.quantity <> 0))"""
+KEPT = f"o.status in (1, 2) and {LINE_KEPT}"
 _LINES = f"""
     select o.order_id, o.business_day, o.store_id, coalesce(o.member_id, 0) as member_id,
-           l.category, {NAME} as product, bool_or({KEPT})::int as orders,
+           l.category, {PRODUCT} as product, bool_or({KEPT})::int as orders,
            sum(l.paid_fen - l.refunded_fen)::bigint as net_fen
     from orders o join order_line l on l.cell_id = o.cell_id and l.order_id = o.order_id
     where o.cell_id = %(cell)s group by 1, 2, 3, 4, 5, 6"""

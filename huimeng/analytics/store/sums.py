@@ -9,9 +9,10 @@ from typing import Any
 import msgspec
 
 from huimeng.analytics.rules import Grain, Period, TopOf, split
-from huimeng.analytics.store.goods import KEPT, NAME
+from huimeng.analytics.store.goods import KEPT
 from huimeng.analytics.store.rows import Cut, rows, start_of
 from huimeng.infra.database import Connection
+from huimeng.order.store import PRODUCT
 
 
 class Sums(msgspec.Struct, frozen=True):
@@ -119,11 +120,12 @@ async def sold(
         if cut.stores is None:
             parts.append(_FROM_DAYS.format(n=n, category=category))
         else:
-            product = "''" if of == "category" else NAME
+            product = "''" if of == "category" else PRODUCT
             parts.append(_FROM_ORDERS.format(n=n, category=category, product=product))
     cursor = await conn.execute(
         "select category, product, sum(orders)::bigint, sum(net_fen)::bigint "
-        f"from ({' union all '.join(parts)}) sold group by 1, 2 order by 4 desc, 1, 2 limit %(limit)s",
+        f"from ({' union all '.join(parts)}) sold group by 1, 2 "
+        "having sum(orders) <> 0 or sum(net_fen) <> 0 order by 4 desc, 1, 2 limit %(limit)s",
         params,
     )
     return [Sold(*row) for row in await cursor.fetchall()]
