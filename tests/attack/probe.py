@@ -55,6 +55,8 @@ PLAIN_QUERY = frozenset(
         "status",
         "kind",
         "dry_run",
+        "hold",
+        "month",
         "earn",
         "create_stores",
         "unknown_member",

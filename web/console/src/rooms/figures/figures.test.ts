@@ -1,4 +1,5 @@
 import { describe, expect, it, test, vi } from 'vitest'
+import AudiencePage from './AudiencePage.vue'
 import BreakdownPage from './BreakdownPage.vue'
 import { rowsOf } from './breakdown'
 import { averageAfter, newestAgainst } from './cohorts'
@@ -8,6 +9,7 @@ import { soonest } from './points'
 import PointsPage from './PointsPage.vue'
 import { gridOf } from './rfm'
 import RfmGrid from './RfmGrid.vue'
+import TopPage from './TopPage.vue'
 import type { Schemas } from '@/shared/api'
 import { mountPage } from '@/shared/testing/mount'
 
@@ -88,11 +90,34 @@ it('leads from a row to its figures, orders and members, within the cut of the p
   const cut = 'from=2017-12-02&to=2017-12-31&store=a&category=%E9%85%92%E6%B0%B4'
   expect(links).toEqual([
     '/figures?category=%E9%85%92%E6%B0%B4&store=a',
-    `/orders?${cut}`,
+    `/orders?kept=true&${cut}`,
     `/figures/members?figure=active&${cut}`,
+    `/figures/members?figure=returning&${cut}`,
   ])
   expect(wrapper.get('tbody tr:last-child').text()).toContain('合计')
   expect(wrapper.text()).toContain('延迟 2 秒,还有 3 笔变动在统计')
+})
+
+it('leads from each side of the comparison, and from a product, to the orders that count', async () => {
+  const side = { orders: 3, orders_share_bps: 5000, net_fen: 900, net_share_bps: 5000, aov_fen: 300 }
+  const sides = { members: side, others: side, has_others: true, aov_ratio_bps: 10_000, notes: [] }
+  const sold = { name: '乌龙', category: '茶', orders: 2, net_fen: 100, net_share_bps: 100 }
+  const gone = { name: '梅酒', category: '酒', orders: 0, net_fen: -5, net_share_bps: -5 }
+  const answers = {
+    ...PLACES,
+    'GET /v1/analytics/audience': { ...ANSWER, ...sides },
+    'GET /v1/analytics/top': { ...ANSWER, of: 'product', net_fen: 900, rows: [sold, gone] },
+  }
+  const linksOf = (wrapper: { findAll: (at: string) => { attributes: (name: string) => string | undefined }[] }) =>
+    wrapper.findAll('tbody a[href^="/orders"]').map((link) => link.attributes('href'))
+  const days = 'from=2017-12-02&to=2017-12-31'
+  const audience = await mountPage(AudiencePage, { path: '/figures/audience', answers })
+  expect(linksOf(audience.wrapper)).toEqual([
+    `/orders?kept=true&${days}&buyer=member`,
+    `/orders?kept=true&${days}&buyer=anonymous`,
+  ])
+  const top = await mountPage(TopPage, { path: '/figures/top?of=product', answers })
+  expect(linksOf(top.wrapper)).toEqual([`/orders?kept=true&${days}&category=%E8%8C%B6&product=%E4%B9%8C%E9%BE%99`])
 })
 
 const cell = (months_later: number, members: number, complete = true): Schemas['CohortCell'] => ({

@@ -118,7 +118,7 @@ export default {
   top_title: 'Best selling',
   top_lead: 'By net sales; all net sales are {net}.',
   top_story: '{name} sells most, {share} of net sales; the first {n} make {sum}.',
-  no_product_list: 'Orders and members can be seen by category, not yet by single product.',
+  no_product_list: 'The number of orders leads to those with it; members can be seen by category.',
   who: 'Bought by',
   who_members: 'Members',
   who_others: 'Others',

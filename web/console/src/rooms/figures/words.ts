@@ -112,7 +112,7 @@ const zh = {
   top_title: '卖得最好的',
   top_lead: '按净销售额排,全部净销售额 {net}。',
   top_story: '{name}卖得最多,占净销售额 {share};前 {n} 名合计占 {sum}。',
-  no_product_list: '订单和会员可以按品类看,还不能按单个商品看。',
+  no_product_list: '点订单数看买了它的订单;会员可以按品类看。',
   who: '谁买的',
   who_members: '会员',
   who_others: '散客',

@@ -10,6 +10,8 @@ export type Status = NonNullable<Schemas['OrderSummary']['status']>
 
 export const STATUSES = ['completed', 'partly_refunded', 'refunded', 'voided'] as const
 
+export const BUYERS = ['member', 'anonymous'] as const
+
 export const statusTone = (status: string): 'good' | 'warm' | 'bad' =>
   status === 'completed' ? 'good' : status === 'voided' ? 'bad' : 'warm'
 

@@ -95,6 +95,25 @@ it('asks for what stands in the address', async () => {
   expect(wrapper.get('tbody a').attributes('href')).toBe('/orders/9216')
 })
 
+it('lists what a figure counts, and says so', async () => {
+  const { wrapper, calls, router } = await mountPage(OrderList, {
+    path: '/orders?kept=true&buyer=anonymous&product=乌龙&category=',
+    answers: ANSWERS,
+  })
+  expect(calls.find((call) => call.path === '/v1/orders')?.query).toEqual({
+    kept: 'true',
+    buyer: 'anonymous',
+    product: '乌龙',
+    category: '',
+    limit: '50',
+  })
+  const chips = wrapper.findAll('.chip').map((chip) => chip.text())
+  expect(chips).toEqual(['只看指标计入的(未退完、未作废)', '散客的订单', '商品:乌龙', '品类:没有品类'])
+  await wrapper.get('.chip button').trigger('click')
+  await flushPromises()
+  expect(router.currentRoute.value.query).toEqual({ buyer: 'anonymous', product: '乌龙', category: '' })
+})
+
 it('begins with all time and drops a filter', async () => {
   const { wrapper, calls, router } = await mountPage(OrderList, { path: '/orders?member=2048', answers: ANSWERS })
   expect(wrapper.text()).toContain('全部时间')

@@ -14,6 +14,7 @@ type Query = NonNullable<paths['/v1/analytics/members']['get']['parameters']['qu
 export type Which = Omit<Query, 'from' | 'to' | 'store' | 'region' | 'category' | 'cursor' | 'limit'>
 
 type More = Partial<Record<'from' | 'to' | 'store' | 'region' | 'category', string | null>>
+type OrderMore = More & { product?: string; buyer?: 'member' | 'anonymous' }
 
 // The days of the answer, not those that were asked for: behind a figure stand exactly its members.
 const cutOf = (answer: Cut): More => ({
@@ -33,7 +34,8 @@ export function useBehind() {
     mayOrders,
     members: (answer: Cut, which: Which, more: More = {}): string | undefined =>
       mayMembers ? linkTo('/figures/members', { ...which, ...cutOf(answer), ...more }) : undefined,
-    orders: (answer: Cut, more: More = {}): string | undefined =>
-      mayOrders ? linkTo('/orders', { ...cutOf(answer), ...more }) : undefined,
+    // Of the orders only those that the figure counts.
+    orders: (answer: Cut, more: OrderMore = {}): string | undefined =>
+      mayOrders ? linkTo('/orders', { kept: 'true', ...cutOf(answer), ...more }) : undefined,
   }
 }

@@ -108,7 +108,7 @@ it('leads to what is behind an answer, in its days and cut, for who may see it',
     '/figures/members?figure=top&percent=10&from=2017-12-02&to=2017-12-31&store=s1&category=',
   )
   expect(behind.orders(answer, { store: 's2', from: '2017-12-05' })).toBe(
-    '/orders?from=2017-12-05&to=2017-12-31&store=s2&category=',
+    '/orders?kept=true&from=2017-12-05&to=2017-12-31&store=s2&category=',
   )
   const reader = await inPage('/figures', 'last30', ['analytics:read'])
   expect([reader.behind.members(answer, {}), reader.behind.orders(answer)]).toEqual([undefined, undefined])
