@@ -246,6 +246,7 @@ RECIPES: Mapping[str, Any] = {
         "rule_id": world.own("rule_id"),
     },
     "/v1/earning-rules/drafts/{draft_id}/publish": lambda _: {"at": "2099-01-01T00:00:00+08:00"},
+    "/v1/imports/{import_id}/check": lambda world: {"kind": "orders", "store": f"{world.mark}-s0"},
     "/v1/orders/quote": lambda world: world.bill(f"{world.mark}-s0", world.own("member_id")),
     "/v1/orders/batch": lambda world: {"orders": [_order(world), _order(world)]},
 }
