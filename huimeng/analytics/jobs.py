@@ -9,6 +9,7 @@ import logging
 import psycopg
 
 from huimeng.analytics import service
+from huimeng.analytics.errors import FiguresBeingMade
 from huimeng.analytics.service import points
 from huimeng.infra import metrics
 from huimeng.infra.database import Database
@@ -47,6 +48,13 @@ async def tell_lag(db: Database) -> None:
     metrics.LAG_SECONDS.labels(FIGURES).set(behind.seconds)
 
 
+def _database_is_away(error: Exception) -> bool:
+    """A statement that took too long, or waited too long for a lock, is its merchant's trouble alone."""
+    if isinstance(error, psycopg.errors.QueryCanceled | psycopg.errors.LockNotAvailable):
+        return False
+    return isinstance(error, Unavailable | psycopg.OperationalError | psycopg.InterfaceError)
+
+
 async def _round(db: Database, stop: asyncio.Event, troubled: set[int]) -> None:
     for merchant_id in await service.merchants_behind(db):
         if stop.is_set():
@@ -55,9 +63,12 @@ async def _round(db: Database, stop: asyncio.Event, troubled: set[int]) -> None:
             with job(FIGURES, merchant_id):
                 await service.project(db, merchant_id, stop=stop)
                 await points.project(db, merchant_id, stop=stop)
-        except (Unavailable, psycopg.OperationalError, psycopg.InterfaceError):
-            raise
-        except Exception:
+        except FiguresBeingMade:
+            # They hold all events when that is done.
+            log.debug("figures of merchant %d are made anew", merchant_id)
+        except Exception as error:
+            if _database_is_away(error):
+                raise
             # One merchant's trouble must not stop the others; said once, or the log fills twice a second.
             if merchant_id not in troubled:
                 log.exception("figures of merchant %d can't be kept up", merchant_id)

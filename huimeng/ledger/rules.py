@@ -76,19 +76,19 @@ KIND_NAMES: Mapping[int, str] = {
     Kind.OPENING: "opening",
 }
 
-_UNITS = 64
+UNITS = 64
 
 
 def account_id(holder_id: int, unit: int) -> int:
-    return holder_id * _UNITS + unit
+    return holder_id * UNITS + unit
 
 
 def holder_of(account: int) -> int:
-    return account // _UNITS
+    return account // UNITS
 
 
 def unit_of(account: int) -> int:
-    return account % _UNITS
+    return account % UNITS
 
 
 class Lot(msgspec.Struct, frozen=True):

@@ -155,6 +155,10 @@ async def test_who_works_in_one_store_sees_its_trade_only(
         ("members?figure=rfm", 400, "invalid_input"),
         ("members?figure=rfm&rfm=556", 400, "invalid_input"),
         ("members?figure=rfm&group=best", 400, "invalid_input"),
+        ("members?figure=rfm&rfm=543&group=value", 400, "invalid_input"),
+        ("members?figure=points_expiring", 400, "invalid_input"),
+        ("members?figure=points_expiring&month=2027-03&store=s1", 400, "invalid_input"),
+        ("members?figure=points_expiring&month=2027-03&category=", 400, "invalid_input"),
         ("members?figure=cohort&cohort=2026-13", 400, "invalid_input"),
         ("members?figure=cohort", 400, "invalid_input"),
         ("members?figure=top&percent=0", 400, "invalid_input"),
@@ -170,6 +174,11 @@ async def test_who_works_in_one_store_sees_its_trade_only(
 async def test_what_can_not_be_asked(client: httpx.AsyncClient, path: str, status: int, code: str) -> None:
     answer = await client.get(f"/v1/analytics/{path}")
     assert (answer.status_code, answer.json()["code"]) == (status, code)
+
+
+async def test_too_long_a_time_of_points_is_named(client: httpx.AsyncClient) -> None:
+    answer = await client.get("/v1/analytics/points?from=1970-01-01&to=2999-12-31")
+    assert (answer.status_code, answer.json()["field"]) == (400, "from")
 
 
 async def test_a_category_that_nobody_sold_is_nothing(client: httpx.AsyncClient) -> None:

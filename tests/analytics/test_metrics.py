@@ -238,13 +238,34 @@ async def test_after_the_first_purchase(example: Example) -> None:
     for row in found.rows:
         days = {"within": row.within_days}
         counts = {
-            "first_purchase": row.members,
+            "first_purchase": found.first_purchase_members,
             "later_day": row.later_day_members,
             "later_order": row.later_order_members,
             "not_repurchased": row.members - row.later_order_members,
         }
         for figure, count in counts.items():
             assert len((await behind(example, QUARTER, figure=figure, **days)).items) == count
+
+
+async def test_a_day_counts_when_it_is_over(example: Example, monkeypatch: pytest.MonkeyPatch) -> None:
+    """C's 29 days end on 03-28, the last day with an order: on that day itself they are not over."""
+    for now, members in ((datetime(2026, 3, 28, 14, tzinfo=UTC), 1), (datetime(2026, 3, 29, 2, tzinfo=UTC), 2)):
+        monkeypatch.setattr(asking, "utc_now", lambda now=now: now)
+        found = await service.repurchase(example.db, example.merchant_id, QUARTER, "29")
+        assert (found.data_to, found.rows[0].members) == (date(2026, 3, 28), members)
+        assert (await behind(example, QUARTER, figure="later_order", within=29)).members == members
+
+
+async def test_first_purchases_in_a_cut(example: Example) -> None:
+    """B bought at s2 for the first time in March, and C too; with what they did there in March."""
+    at_bar = msgspec.structs.replace(MARCH, store="s2")
+    listed = await behind(example, at_bar, figure="first_purchase")
+    assert [(names(example, listed)[n], item.orders, item.net_fen) for n, item in enumerate(listed.items)] == [
+        ("C", 1, 30000),
+        ("B", 1, 8000),
+    ]
+    found = await service.repurchase(example.db, example.merchant_id, at_bar)
+    assert found.first_purchase_members == listed.members == 2
 
 
 async def test_cohorts(example: Example) -> None:
@@ -264,7 +285,12 @@ async def test_cohorts(example: Example) -> None:
     assert shown == [list(row.values()) for row in COHORTS]
     for row in COHORTS:
         which = {"cohort": row["cohort"], "months_later": int(row["months later"])}
-        assert (await behind(example, QUARTER, figure="cohort", **which)).members == int(row["members"])
+        listed = await behind(example, QUARTER, figure="cohort", **which)
+        assert listed.members == int(row["members"])
+        # What each did is that of the month in which they came, and so is the period.
+        month = rules.month_from(rules.months_on(date.fromisoformat(f"{row['cohort']}-01"), int(row["months later"])))
+        assert (listed.period.first, listed.period.last) == (month.first, month.last)
+        assert yuan(sum(item.net_fen for item in listed.items)) == row["net sales"]
 
 
 @pytest.mark.parametrize("method", ["rank", "quantile"])

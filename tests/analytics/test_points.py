@@ -12,13 +12,15 @@ from typing import Any, NamedTuple
 import msgspec
 import pytest
 
+from huimeng.analytics import service
 from huimeng.analytics.rules import Period
 from huimeng.analytics.rules import points as points_rules
-from huimeng.analytics.service import points
+from huimeng.analytics.service import Asked, Which, points
 from huimeng.analytics.service.points import points_figures
+from huimeng.analytics.values import MembersBehind
 from huimeng.analytics.values.points import Breakage, PointsFigures
 from huimeng.ledger.rules import Expiry, Kind, Unit
-from huimeng.merchant.errors import RegionNotFound
+from huimeng.merchant.errors import RegionNotFound, StoreNotAllowed
 from huimeng.merchant.service import create_region, create_store
 from huimeng.merchant.values import StoreInput
 from tests.desk import Desk, line, part
@@ -38,7 +40,7 @@ def tables() -> list[list[dict[str, str]]]:
     return found
 
 
-STORY, MONTHS, STORES, EXPIRY, BREAKAGE = tables()
+STORY, MONTHS, STORES, EXPIRY, BREAKAGE, HOLDERS = tables()
 
 
 class World(NamedTuple):
@@ -261,3 +263,41 @@ async def same_as_the_book(desk: Desk, last: date) -> None:
     assert sorted((row.month or "", row.points) for row in found.outstanding.by_expiry) == sorted(
         (month or "", amount) for month, amount in by_lot
     )
+
+
+async def test_who_holds_what_expires(desk: Desk) -> None:
+    """The table "Behind the points": as it stood on 2026-02-15, most points first."""
+    desk.clock.now = noon("2026-01-01")
+    await desk.rule(expiry=TO_MONTH_END)
+    members = {"A": await desk.join(), "B": await desk.join()}
+    for row in STORY[:5]:
+        desk.clock.now = noon(row["day"])
+        await act({**row, "where": ""}, desk, members, {})
+    await service.project(desk.db, desk.shop.merchant_id)
+    await points.project(desk.db, desk.shop.merchant_id)
+
+    async def listed(month: str, **given: Any) -> MembersBehind:
+        which = Which(figure="points_expiring", month=month)
+        asked = Asked(first=date(2026, 2, 1), last=date(2026, 2, 28))
+        return await service.members_behind(desk.db, desk.keys, desk.shop.merchant_id, asked, which, **given)
+
+    by_id = {str(member_id): name for name, member_id in members.items()}
+    told_of = [
+        {"month": month, "member": by_id[item.member_id], "points": str(item.points), "orders": str(item.orders)}
+        for month in ("2026-02", "2026-03")
+        for item in (await listed(month)).items
+    ]
+    assert told_of == HOLDERS
+    held = await points_figures(desk.db, desk.shop.merchant_id, date(2026, 2, 1), date(2026, 2, 28))
+    assert held.outstanding is not None
+    for each in held.outstanding.by_expiry:
+        assert each.points == sum(item.points or 0 for item in (await listed(str(each.month))).items)
+    first = await listed("2026-02", limit=1)
+    rest = await listed("2026-02", cursor=first.next_cursor)
+    assert (first.members, [by_id[item.member_id] for item in rest.items], rest.next_cursor) == (2, ["A"], None)
+    assert (await listed("2026-04")).items == []
+    assert [item.first_day for item in (await listed("2026-02")).items] == [date(2026, 2, 10), date(2026, 2, 5)]
+    only = Asked(only=frozenset({desk.shop.store.store_id}))
+    with pytest.raises(StoreNotAllowed):
+        which = Which(figure="points_expiring", month="2026-02")
+        await service.members_behind(desk.db, desk.keys, desk.shop.merchant_id, only, which)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import random
 from collections import defaultdict
 from datetime import date, timedelta
@@ -13,8 +14,10 @@ import psycopg
 import pytest
 
 from huimeng.analytics import jobs, service
+from huimeng.analytics.errors import FiguresBeingMade
 from huimeng.analytics.rules import Period
-from huimeng.analytics.service import Asked
+from huimeng.analytics.service import Asked, points
+from huimeng.analytics.store import points as points_store
 from huimeng.analytics.store import projection
 from huimeng.analytics.store.rows import Cut
 from huimeng.analytics.store.sums import Sums, sums
@@ -226,14 +229,28 @@ async def test_the_loop_outlives_the_database(
     assert [record.levelname for record in caplog.records] == ["WARNING", "INFO"]
 
 
+@pytest.mark.parametrize(
+    ("trouble", "said"),
+    [
+        (ValueError("no figures for you"), ["ERROR"]),
+        (psycopg.errors.QueryCanceled("statement timeout"), ["ERROR"]),
+        (psycopg.errors.LockNotAvailable("lock timeout"), ["ERROR"]),
+        (FiguresBeingMade(), []),
+    ],
+)
 async def test_one_merchants_trouble_is_said_once_and_stops_nobody(
-    db: Database, shop: Shop, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    db: Database,
+    shop: Shop,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    trouble: Exception,
+    said: list[str],
 ) -> None:
     project = service.project
 
     async def fails_for_one(database: Database, merchant_id: int, **more: Any) -> int:
         if merchant_id == 0:
-            raise ValueError("no figures for you")
+            raise trouble
         return await project(database, merchant_id, **more)
 
     async def both(database: Database) -> list[int]:
@@ -249,7 +266,27 @@ async def test_one_merchants_trouble_is_said_once_and_stops_nobody(
         await asyncio.sleep(0.1)
         stop.set()
         await loop
-    assert len([record for record in caplog.records if record.levelname == "ERROR"]) == 1
+    # Nor is it taken for the database being away, which is a warning.
+    assert [record.levelname for record in caplog.records if record.levelno >= logging.WARNING] == said
+
+
+async def test_who_comes_while_they_are_made_anew_is_told_so(
+    urls: DatabaseUrls, shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    short = {**database._SESSION, "options": "-c timezone=UTC -c lock_timeout=200ms"}
+    monkeypatch.setattr(database, "_SESSION", short)
+    db = await Database.open(urls)
+    try:
+        await emit(db, shop, [("order.completed", figure(DAY, 1, None, 100, 1))])
+        async with db.tenant(shop.merchant_id) as conn:
+            await projection.lock_cursor(conn, shop.cell_id)
+            await points_store.lock_cursor(conn, shop.cell_id)
+            for work in (service.project, service.rebuild, points.project, points.rebuild):
+                with pytest.raises(FiguresBeingMade):
+                    await work(db, shop.merchant_id)
+        assert await service.project(db, shop.merchant_id) == 1
+    finally:
+        await db.close()
 
 
 async def test_merchants_do_not_see_each_other(db: Database, shop: Shop) -> None:

@@ -86,6 +86,10 @@ Month = Annotated[
     str | None,
     QueryParameter(name="cohort", description="figure=cohort: month of first purchase 2017-03", max_length=7),
 ]
+OfMonth = Annotated[
+    str | None,
+    QueryParameter(name="month", description="figure=points_expiring: month of the last day 2027-03", max_length=7),
+]
 Later = Annotated[int, QueryParameter(name="months_later", ge=0, le=1200, description="figure=cohort: 0 is that month")]
 Percent = Annotated[int, QueryParameter(name="percent", ge=1, le=100, description="figure=top: of the members")]
 Days = Annotated[int, QueryParameter(name="days", ge=1, le=366, description="figures after the first purchase 天数")]
@@ -242,8 +246,10 @@ async def _keys(request: Req, merchant_id: int) -> MerchantKeys:
     "members",
     "指标背后的会员 / The members behind a figure",
     "As many as the figure says, biggest net sales first, with what they did in the cut. figure=rfm takes `rfm` or "
-    "`group` and `method`; cohort takes `cohort` and `months_later`; top takes `percent`; first_purchase, later_day, "
-    "later_order and not_repurchased take `days`.",
+    "`group` and `method`; cohort takes `cohort` and `months_later`, and its `period` is the month in which they came; "
+    "top takes `percent`; later_day, later_order and not_repurchased take `days`, and tell what each did in those days "
+    "from the first purchase; points_expiring takes `month` and no cut, and lists who holds points now whose last day "
+    "lies in it, most points first.",
     _CUT,
     "Scopes: analytics:read and members:read. "
     "Errors: store_not_found, region_not_found, store_not_allowed, invalid_input.",
@@ -258,6 +264,7 @@ async def members(
     group: Group = None,
     cohort: Month = None,
     months_later: Later = 0,
+    month: OfMonth = None,
     percent: Percent = 10,
     days: Days = 30,
     cursor: Cursor = None,
@@ -271,6 +278,7 @@ async def members(
         group=group,
         cohort=cohort,
         months_later=months_later,
+        month=month,
         percent=percent,
         within=days,
     )

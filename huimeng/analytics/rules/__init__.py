@@ -117,14 +117,14 @@ def label(start: date, grain: Grain) -> str:
             return f"{start.year:04d}-Q{(start.month + 2) // 3}"
 
 
-def buckets(period: Period, grain: Grain) -> list[Bucket]:
-    """Every bucket that touches the period, also the empty ones; InvalidInput when there are too many."""
+def buckets(period: Period, grain: Grain, field: str = "grain") -> list[Bucket]:
+    """Every bucket that touches the period, also the empty ones; InvalidInput, of `field`, when they are too many."""
     days = {"day": 1, "week": 7, "month": 28, "quarter": 90}[grain]
     if (period.last - period.first).days // days > MAX_BUCKETS:
         raise InvalidInput(
-            "grain",
-            f"more than {MAX_BUCKETS} buckets: take a coarser grain",
-            f"超过 {MAX_BUCKETS} 段,请选更粗的粒度",
+            field,
+            f"more than {MAX_BUCKETS} {grain}s: take a coarser grain or fewer days",
+            f"超过 {MAX_BUCKETS} 段,请选更粗的粒度或更短的时间",
         )
     found = []
     start = bucket_start(period.first, grain)
@@ -198,6 +198,11 @@ def month_of(text: str, field: str) -> date:
         if FIRST_DAY <= first <= LAST_DAY:
             return first
     raise InvalidInput(field, "a month such as 2017-03", "须为月份,如 2017-03")
+
+
+def month_from(first: date) -> Period:
+    """The month that begins on this day."""
+    return Period(first, months_on(first, 1) - timedelta(days=1))
 
 
 def months_between(first: date, later: date) -> int:
@@ -327,6 +332,7 @@ BehindFigure = Literal[
     "later_day",
     "later_order",
     "not_repurchased",
+    "points_expiring",
 ]
 # Figures whose usual period is twelve months.
 YEARLY = frozenset({"cohort", "first_purchase", "later_day", "later_order", "not_repurchased"})

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Collection
 from contextlib import asynccontextmanager
-from datetime import date
+from datetime import date, timedelta
 from typing import Any, Literal
 
 import msgspec
@@ -60,6 +60,11 @@ class Scope(msgspec.Struct, frozen=True):
         """The last business day of which there are orders, in any store that the caller may see."""
         only = self.asked.only
         return await standings.last_day(self.conn, self.cell_id, Cut(None if only is None else tuple(only)))
+
+    async def whole_to(self) -> date | None:
+        """The last business day that can be judged: there are orders up to it, and it is over."""
+        found = await self.data_to()
+        return None if found is None else min(found, self.today - timedelta(days=1))
 
     async def told(self, transfers: int | None = None) -> dict[str, Any]:
         """What every answer begins with; transfers: how many are lacking, of figures that follow those.

@@ -18,6 +18,7 @@ from huimeng.analytics.values import (
     Concentration,
     MemberBehind,
     MembersBehind,
+    PeriodOut,
     Repurchase,
     RepurchaseRow,
     Rfm,
@@ -31,6 +32,7 @@ from huimeng.infra.crypto import MerchantKeys
 from huimeng.infra.database import Database
 from huimeng.kernel.errors import InvalidInput
 from huimeng.member.service import masked_names
+from huimeng.merchant.errors import StoreNotAllowed
 
 _SCALES = ("recency_days", "orders", "net_fen")
 
@@ -38,11 +40,11 @@ _SCALES = ("recency_days", "orders", "net_fen")
 async def repurchase(db: Database, merchant_id: int, asked: Asked, within: str | None = None) -> Repurchase:
     days = rules.within_days(within)
     async with scoped(db, merchant_id, asked, "12 months") as scope:
-        data_to = await scope.data_to()
+        data_to, whole_to = await scope.data_to(), await scope.whole_to()
         firsts = 0
         found: list[store.Repurchased] = []
-        if data_to is not None:
-            firsts, found = await store.repurchase(scope.conn, scope.cell_id, scope.period, scope.cut, days, data_to)
+        if whole_to is not None:
+            firsts, found = await store.repurchase(scope.conn, scope.cell_id, scope.period, scope.cut, days, whole_to)
         by_days = {row.within: row for row in found}
         rows = [by_days.get(n, store.Repurchased(n, 0, 0, 0)) for n in days]
         return Repurchase(
@@ -69,18 +71,20 @@ async def cohorts(db: Database, merchant_id: int, asked: Asked) -> Cohorts:
         if rules.months_between(months.first, months.last) >= rules.MOST_MONTHS:
             most = rules.MOST_MONTHS
             raise InvalidInput("from", f"at most {most} months", f"最多 {most} 个月")
-        data_to = await scope.data_to()
+        data_to, whole_to = await scope.data_to(), await scope.whole_to()
         found = await store.cohorts(scope.conn, scope.cell_id, months, scope.cut)
         came = {(row.first_month, row.month): row for row in found}
         starts = sorted({row.first_month for row in found})
         return Cohorts(
             **await scope.told(),
             data_to=data_to,
-            cohorts=[] if data_to is None else [_cohort(start, came, data_to) for start in starts],
+            cohorts=[]
+            if data_to is None or whole_to is None
+            else [_cohort(start, came, data_to, whole_to) for start in starts],
         )
 
 
-def _cohort(start: date, came: dict[tuple[date, date], store.Came], data_to: date) -> Cohort:
+def _cohort(start: date, came: dict[tuple[date, date], store.Came], data_to: date, whole_to: date) -> Cohort:
     members = came[start, start].members
     cells = []
     for later in range(rules.months_between(start, data_to) + 1):
@@ -92,7 +96,7 @@ def _cohort(start: date, came: dict[tuple[date, date], store.Came], data_to: dat
                 members=row.members,
                 share_bps=rules.share_bps(row.members, members),
                 net_fen=row.net_fen,
-                complete=data_to >= after - timedelta(days=1),
+                complete=whole_to >= after - timedelta(days=1),
             )
         )
     return Cohort(month=rules.label(start, "month"), members=members, cells=cells)
@@ -191,6 +195,7 @@ class Which(msgspec.Struct, frozen=True, kw_only=True):
     group: str | None = None
     cohort: str | None = None
     months_later: int = 0
+    month: str | None = None
     percent: int = 10
     within: int = 30
 
@@ -211,8 +216,13 @@ async def members_behind(
         total, found = await store.behind_figure(scope.conn, wanted, after, limit + 1)
         page = found[:limit]
         names = await masked_names(scope.conn, scope.cell_id, keys, [row.member_id for row in page])
+        told = await scope.told()
+        if which.figure == "cohort":
+            # What they did is told of the month in which they came.
+            month = _month_of_cohort(which)
+            told["period"] = PeriodOut(month.first, month.last, "asked")
         return MembersBehind(
-            **await scope.told(),
+            **told,
             members=total,
             items=[
                 MemberBehind(
@@ -222,17 +232,29 @@ async def members_behind(
                     net_fen=row.net_fen,
                     first_day=row.first_day,
                     last_day=row.last_day,
+                    points=row.points,
                 )
                 for row in page
             ],
-            next_cursor=f"{page[-1].net_fen}.{page[-1].member_id}" if len(found) > limit else None,
+            next_cursor=_cursor(page[-1]) if len(found) > limit else None,
         )
+
+
+def _cursor(last: store.Behind) -> str:
+    return f"{last.net_fen if last.points is None else last.points}.{last.member_id}"
+
+
+def _month_of_cohort(which: Which) -> Period:
+    first = rules.month_of(which.cohort or "", "cohort")
+    return rules.month_from(rules.months_on(first, which.months_later))
 
 
 async def _wanted(scope: Scope, which: Which) -> Wanted:
     cell_id, period, cut = scope.cell_id, scope.period, scope.cut
     match which.figure:
         case "rfm":
+            if which.rfm is not None and which.group is not None:
+                raise InvalidInput("group", "give rfm or group, not both", "rfm 和 group 只能给一个")
             cell = rules.rfm_cell(which.rfm) if which.rfm is not None else None
             group = rules.rfm_group_named(which.group) if cell is None else rules.RFM_GROUPS[0]
             return store.of_rfm(cell_id, period, cut, which.method, cell, (group.recent, group.often, group.much))
@@ -240,10 +262,26 @@ async def _wanted(scope: Scope, which: Which) -> Wanted:
             return store.of_top(cell_id, period, cut, which.percent)
         case "cohort":
             first = rules.month_of(which.cohort or "", "cohort")
-            return store.of_cohort(cell_id, cut, first, rules.months_on(first, which.months_later))
-        case "first_purchase" | "later_day" | "later_order" | "not_repurchased":
-            data_to = await scope.data_to() or period.last
+            return store.of_cohort(cell_id, cut, first, _month_of_cohort(which).first)
+        case "first_purchase":
+            return store.of_first_purchase(cell_id, period, cut)
+        case "later_day" | "later_order" | "not_repurchased":
+            whole_to = await scope.whole_to() or period.last
             condition = store.REPURCHASED[which.figure]
-            return store.of_repurchase(cell_id, period, cut, which.within, data_to, condition)
+            return store.of_repurchase(cell_id, period, cut, which.within, whole_to, condition)
+        case "points_expiring":
+            return _of_points(scope, which)
         case _:
             return store.active(cell_id, period, cut, store.ACTIVE[which.figure])
+
+
+def _of_points(scope: Scope, which: Which) -> Wanted:
+    """StoreNotAllowed, InvalidInput: points belong to the member, not to a store or to goods."""
+    asked = scope.asked
+    if asked.only is not None:
+        raise StoreNotAllowed()
+    for field, given in (("store", asked.store), ("region", asked.region), ("category", asked.category)):
+        if given is not None:
+            raise InvalidInput(field, "points can't be told apart by it", "积分不按门店、区域或品类分")
+    month = rules.month_from(rules.month_of(which.month or "", "month"))
+    return store.of_points(scope.cell_id, scope.period, month, scope.merchant.timezone)

@@ -14,6 +14,7 @@ from huimeng.analytics.rules import Period
 from huimeng.analytics.rules import points as points_rules
 from huimeng.analytics.rules.points import Cut
 from huimeng.analytics.service.asking import Asked, scoped
+from huimeng.analytics.service.projecting import locked
 from huimeng.analytics.store import points as store
 from huimeng.analytics.store.points import NEVER, Ended, Moved, Standing
 from huimeng.analytics.values.points import (
@@ -48,7 +49,7 @@ async def rebuild(db: Database, merchant_id: int) -> int:
     async with db.tenant(merchant_id) as conn:
         # As long as there are transfers: see service.projecting.
         await conn.execute("set local statement_timeout = 0")
-        await store.lock_cursor(conn, cell_id)
+        await locked(store.lock_cursor(conn, cell_id))
         await store.clear(conn, cell_id)
         upto = await store.last_transfer(conn, cell_id)
         await _apply(conn, merchant_id, 0, upto)
@@ -57,7 +58,7 @@ async def rebuild(db: Database, merchant_id: int) -> int:
 
 async def _step(conn: Connection, merchant_id: int, step: int) -> int:
     cell_id = cell_of(merchant_id)
-    after = await store.lock_cursor(conn, cell_id)
+    after = await locked(store.lock_cursor(conn, cell_id))
     upto = min(after + step, await store.last_transfer(conn, cell_id))
     if upto > after:
         await _apply(conn, merchant_id, after, upto)
@@ -159,7 +160,7 @@ def _months(moved: list[Moved], held: _Held, period: Period, cut: Cut, today: da
     points = None if held.before is None else sum(held.before.points.values())
     debt = None if held.before is None else held.before.debt
     found = []
-    for bucket in rules.buckets(period, "month"):
+    for bucket in rules.buckets(period, "month", "from"):
         of_kinds = _by_kind(by_month[bucket.starts])
         flow = points_rules.flow(of_kinds, cut)
         if points is not None and debt is not None:

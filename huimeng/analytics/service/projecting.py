@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable
 
 import msgspec
 import psycopg
 
+from huimeng.analytics.errors import FiguresBeingMade
 from huimeng.analytics.store import projection, standing
 from huimeng.infra.database import Connection, Database
 from huimeng.kernel.ids import cell_of, merchant_of
@@ -20,8 +22,16 @@ _REBUILD_TRIES = 5
 _PAGE = 500
 
 
+async def locked(cursor: Awaitable[int]) -> int:
+    """FiguresBeingMade: they are made anew, and that takes longer than one waits for a lock."""
+    try:
+        return await cursor
+    except psycopg.errors.LockNotAvailable as error:
+        raise FiguresBeingMade() from error
+
+
 async def project(db: Database, merchant_id: int, *, step: int = STEP, stop: asyncio.Event | None = None) -> int:
-    """Brings the figures up to the outbox, a transaction a step; the answer is the events passed."""
+    """Brings the figures up to the outbox, a transaction a step; the answer is the events passed. FiguresBeingMade."""
     cell_id, passed = cell_of(merchant_id), 0
     while True:
         async with db.tenant(merchant_id) as conn:
@@ -36,7 +46,7 @@ async def project(db: Database, merchant_id: int, *, step: int = STEP, stop: asy
 
 async def _step(conn: Connection, cell_id: int, step: int) -> int | None:
     """The events passed; None when the figures can't be kept up by events and are to be made anew."""
-    after = await projection.lock_cursor(conn, cell_id)
+    after = await locked(projection.lock_cursor(conn, cell_id))
     if after == projection.ANEW:
         return None
     upto = min(after + step, await projection.last_event(conn, cell_id))
@@ -79,7 +89,10 @@ async def lag(db: Database) -> Lag:
 
 
 async def rebuild(db: Database, merchant_id: int) -> int:
-    """Makes the figures anew from the orders, in one snapshot while orders go on; answers the rows made."""
+    """Makes the figures anew from the orders, in one snapshot while orders go on; answers the rows made.
+
+    FiguresBeingMade.
+    """
     cell_id = cell_of(merchant_id)
     for attempt in range(_REBUILD_TRIES):
         try:
@@ -88,7 +101,7 @@ async def rebuild(db: Database, merchant_id: int) -> int:
                 await conn.execute("set transaction isolation level repeatable read")
                 # It takes as long as there are orders. One that is cut off begins again, and ends never.
                 await conn.execute("set local statement_timeout = 0")
-                await projection.lock_cursor(conn, cell_id)
+                await locked(projection.lock_cursor(conn, cell_id))
                 rows = await projection.replace_from_orders(conn, cell_id)
                 await projection.move_cursor(conn, cell_id, await projection.last_event(conn, cell_id))
             return rows

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import date, timedelta
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 
 from huimeng.analytics.rules import LAST_DAY, Period, RfmMethod
 from huimeng.analytics.store.rows import Cut, bought, rows, start_of
 from huimeng.infra.database import Connection
+from huimeng.ledger.rules import UNITS, Unit
 
 # The first purchase in the cut, of members who made it in the period, and what came within so many days after it.
 _FIRSTS = """
@@ -52,9 +53,9 @@ class Repurchased(msgspec.Struct, frozen=True):
 
 
 async def repurchase(
-    conn: Connection, cell_id: int, period: Period, cut: Cut, within: Sequence[int], data_to: date
+    conn: Connection, cell_id: int, period: Period, cut: Cut, within: Sequence[int], whole_to: date
 ) -> tuple[int, list[Repurchased]]:
-    """First purchases of the period, and of those with so many days of data who came again."""
+    """First purchases of the period, and of those whose so many days are over who came again."""
     firsts = _after_first(cell_id, period, cut, max(within))
     await _join_at_once(conn)
     cursor = await conn.execute(
@@ -63,7 +64,7 @@ async def repurchase(
         "count(*) filter (where day + n <= %(to)s and later <= day + n), "
         "count(*) filter (where day + n <= %(to)s and (orders >= 2 or later <= day + n)) "
         "from after_first cross join unnest(%(within)s::int[]) n group by 1 order by 1",
-        {**firsts.params, "within": list(within), "to": data_to},
+        {**firsts.params, "within": list(within), "to": whole_to},
     )
     found = await cursor.fetchall()
     return (found[0][1] if found else 0), [Repurchased(row[0], *row[2:]) for row in found]
@@ -184,16 +185,21 @@ class Behind(msgspec.Struct, frozen=True):
     member_id: int
     orders: int
     net_fen: int
-    first_day: date
-    last_day: date
+    first_day: date | None
+    last_day: date | None
+    points: int | None
 
 
 class Wanted(msgspec.Struct, frozen=True):
-    """A query for the members behind a figure, with what it needs; joins: it joins many rows to many."""
+    """A query for the members behind a figure, with what it needs.
+
+    by: the column that says who comes first; joins: it joins many rows to many.
+    """
 
     sql: str
     params: dict[str, Any]
     joins: bool = False
+    by: Literal["net_fen", "points"] = "net_fen"
 
 
 def active(cell_id: int, period: Period, cut: Cut, condition: str = "true") -> Wanted:
@@ -249,7 +255,32 @@ def of_cohort(cell_id: int, cut: Cut, first_month: date, month: date) -> Wanted:
     return Wanted(sql, {**source.params, "first_month": first_month, "month": month})
 
 
-def of_repurchase(cell_id: int, period: Period, cut: Cut, within: int, data_to: date, condition: str) -> Wanted:
+def of_first_purchase(cell_id: int, period: Period, cut: Cut) -> Wanted:
+    source, all_rows = rows(cell_id, cut, period), rows(cell_id, cut, None)
+    sql = (
+        f"select b.* from ({bought(source)}) b join (select member_id from ({all_rows.sql}) rows where member_id <> 0 "
+        "group by 1 having min(first_day) >= %(first)s and min(first_day) <= %(last)s) firsts using (member_id)"
+    )
+    params = {**all_rows.params, **source.params, "first": period.first, "last": period.last}
+    return Wanted(sql, params, joins=True)
+
+
+def of_points(cell_id: int, period: Period, month: Period, timezone: str) -> Wanted:
+    """Those who hold points now whose last day lies in the month, with what they bought in the period."""
+    source = rows(cell_id, Cut(), period)
+    sql = (
+        "select h.member_id, coalesce(b.orders, 0) as orders, coalesce(b.net_fen, 0) as net_fen, b.first_day, "
+        f"b.last_day, h.points from (select account_id / {UNITS} as member_id, sum(remaining)::bigint as points "
+        f"from lot where cell_id = %(cell)s and account_id %% {UNITS} = {Unit.POINTS} and not closed and remaining > 0 "
+        "and expires_at > %(month)s::timestamp at time zone %(timezone)s "
+        "and expires_at <= %(month_after)s::timestamp at time zone %(timezone)s group by 1) h "
+        f"left join ({bought(source)}) b on b.member_id = h.member_id"
+    )
+    days = {"month": month.first, "month_after": month.last + timedelta(days=1), "timezone": timezone}
+    return Wanted(sql, {**source.params, **days}, joins=True, by="points")
+
+
+def of_repurchase(cell_id: int, period: Period, cut: Cut, within: int, whole_to: date, condition: str) -> Wanted:
     """condition over a (after_first); what a member did within these days of the first purchase."""
     firsts = _after_first(cell_id, period, cut, within)
     sql = (
@@ -260,11 +291,10 @@ def of_repurchase(cell_id: int, period: Period, cut: Cut, within: int, data_to: 
         "and r.day <= a.day + %(most)s "
         f"where a.day + %(most)s <= %(to)s and {condition} group by 1"
     )
-    return Wanted(sql, {**firsts.params, "to": data_to}, joins=True)
+    return Wanted(sql, {**firsts.params, "to": whole_to}, joins=True)
 
 
 REPURCHASED = {
-    "first_purchase": "true",
     "later_day": "a.later <= a.day + %(most)s",
     "later_order": "(a.orders >= 2 or a.later <= a.day + %(most)s)",
     "not_repurchased": "not coalesce(a.orders >= 2 or a.later <= a.day + %(most)s, false)",
@@ -274,17 +304,19 @@ REPURCHASED = {
 async def behind_figure(
     conn: Connection, wanted: Wanted, after: tuple[int, int] | None, limit: int
 ) -> tuple[int, list[Behind]]:
-    """How many there are, and a page of them: biggest net sales first, equal ones by number; after (net, member)."""
-    net_fen, member_id = after or (None, None)
+    """How many there are, and a page of them: biggest first, equal ones by number; after (what counts, member)."""
+    value, member_id = after or (None, None)
+    points = "points" if wanted.by == "points" else "null::bigint"
     if wanted.joins:
         await _join_at_once(conn)
     cursor = await conn.execute(
         f"with wanted as materialized ({wanted.sql}) "
-        "select (select count(*) from wanted), member_id, orders, net_fen, first_day, last_day "
+        f"select (select count(*) from wanted), member_id, orders, net_fen, first_day, last_day, {points} "
         "from (select 1) one left join lateral (select * from wanted "
-        "where %(net)s::bigint is null or net_fen < %(net)s or (net_fen = %(net)s and member_id > %(member)s) "
-        "order by net_fen desc, member_id limit %(limit)s) page on true order by net_fen desc, member_id",
-        {**wanted.params, "net": net_fen, "member": member_id, "limit": limit},
+        f"where %(after)s::bigint is null or {wanted.by} < %(after)s "
+        f"or ({wanted.by} = %(after)s and member_id > %(member)s) "
+        f"order by {wanted.by} desc, member_id limit %(limit)s) page on true order by {wanted.by} desc, member_id",
+        {**wanted.params, "after": value, "member": member_id, "limit": limit},
     )
     found = await cursor.fetchall()
     return found[0][0], [Behind(*row[1:]) for row in found if row[1] is not None]

@@ -269,18 +269,19 @@ class Audience(_Answer, frozen=True, kw_only=True):
 
 
 class MemberBehind(msgspec.Struct, frozen=True, kw_only=True):
-    """What the member did in the cut and period."""
+    """What the member did in the cut and period; days are null when that is nothing."""
 
     member_id: str
     name: Annotated[str | None, _said("masked 张*")]
     orders: int
     net_fen: int
-    first_day: date
-    last_day: date
+    first_day: date | None
+    last_day: date | None
+    points: Annotated[int | None, _said("figure=points_expiring: those that expire in that month")] = None
 
 
 class MembersBehind(_Answer, frozen=True, kw_only=True):
-    """Biggest net sales first; as many as the figure says, over all pages."""
+    """Biggest net sales first, or most points; as many as the figure says, over all pages."""
 
     members: int
     items: list[MemberBehind]
