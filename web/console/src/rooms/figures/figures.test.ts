@@ -3,9 +3,10 @@ import AudiencePage from './AudiencePage.vue'
 import BreakdownPage from './BreakdownPage.vue'
 import { rowsOf } from './breakdown'
 import { averageAfter, newestAgainst } from './cohorts'
-import { asksOf, wayBack } from './members'
+import { asksOf, numbersOf, wayBack } from './members'
 import MembersPage from './MembersPage.vue'
 import { soonest } from './points'
+import PointsCharts from './PointsCharts.vue'
 import PointsPage from './PointsPage.vue'
 import { gridOf } from './rfm'
 import RfmGrid from './RfmGrid.vue'
@@ -235,4 +236,33 @@ test('what expires next is what people hold, and not what never does', () => {
       { month: '2027-01', points: 0 },
     ]),
   ).toEqual({ month: '2027-03', points: 2 })
+})
+
+it('leads from points that expire to who holds them now, and not from what is over', async () => {
+  const by_expiry = [
+    { month: '2017-12', points: 5 },
+    { month: '2999-03', points: 7 },
+    { month: '2999-04', points: 0 },
+    { month: null, points: 9 },
+  ]
+  const outstanding = { at: '2017-12-31', points: 21, debt: 0, by_expiry }
+  const { wrapper } = await mountPage(PointsCharts, { props: { answered: { ...ANSWER, months: [], outstanding } } })
+  const links = wrapper.findAll('.ways a').map((link) => [link.text(), link.attributes('href')])
+  expect(links).toEqual([
+    ['2999年3月', '/figures/members?figure=points_expiring&month=2999-03&from=2017-12-02&to=2017-12-31'],
+  ])
+})
+
+it('shows the points of who holds them, and says of which days the rest is', async () => {
+  const member = { member_id: '7', name: '王*', orders: 0, net_fen: 0, first_day: null, last_day: null, points: 70 }
+  const { wrapper, calls } = await mountPage(MembersPage, {
+    path: '/figures/members?figure=points_expiring&month=2027-03',
+    answers: { ...PLACES, 'GET /v1/analytics/members': { ...ANSWER, members: 1, items: [member], next_cursor: null } },
+  })
+  expect(calls.find((call) => call.path === '/v1/analytics/members')?.query).toMatchObject({ month: '2027-03' })
+  expect(wrapper.get('h1').text()).toBe('有积分在2027年3月到期的会员')
+  expect(wrapper.findAll('tbody td').map((each) => each.text())).toContain('70')
+  expect(wrapper.text()).toContain('是现在手里的')
+  expect(numbersOf({ figure: 'later_day', days: 60 })).toEqual({ word: 'numbers_first', n: 60 })
+  expect(numbersOf({ figure: 'cohort' })).toEqual({ word: 'members_lead' })
 })

@@ -6,7 +6,7 @@ import type { paths } from '@/shared/api/schema'
 type Query = Omit<NonNullable<paths['/v1/analytics/members']['get']['parameters']['query']>, 'cursor' | 'limit'>
 type Figure = NonNullable<Query['figure']>
 
-const TEXTS = ['from', 'to', 'store', 'region', 'category', 'rfm', 'group', 'cohort'] as const
+const TEXTS = ['from', 'to', 'store', 'region', 'category', 'rfm', 'group', 'cohort', 'month'] as const
 const NUMBERS = ['months_later', 'percent', 'days'] as const
 
 /** Where a figure stands. */
@@ -23,6 +23,7 @@ const PAGES: Record<Figure, string> = {
   later_day: '/figures/repurchase',
   later_order: '/figures/repurchase',
   not_repurchased: '/figures/repurchase',
+  points_expiring: '/figures/points',
 }
 
 export function asksOf(query: LocationQuery): Query {
@@ -36,4 +37,15 @@ export function asksOf(query: LocationQuery): Query {
 
 export function wayBack({ figure, method, from, to, store, region, category }: Query): string {
   return linkTo(PAGES[figure ?? 'active'], { method, from, to, store, region, category })
+}
+
+/** Which days the numbers beside each member are of; the answer's period says it of the others. */
+export function numbersOf({ figure, days }: Query): {
+  word: 'numbers_first' | 'numbers_held' | 'members_lead'
+  n?: number
+} {
+  if (figure === 'points_expiring') return { word: 'numbers_held' }
+  if (figure === 'later_day' || figure === 'later_order' || figure === 'not_repurchased')
+    return { word: 'numbers_first', n: days ?? 30 }
+  return { word: 'members_lead' }
 }

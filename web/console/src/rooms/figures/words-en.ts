@@ -154,6 +154,10 @@ export default {
   last_day: 'Last in the period',
   members_n: '{n} members',
   members_lead: 'Biggest net sales first. Numbers are of the period and cut above.',
+  numbers_first:
+    'Biggest net sales first. The first purchase lies in the days above; orders and sales are of the {n} days from it.',
+  numbers_held: 'Most points first, as they are held now. Orders and sales are of the days above.',
+  points_then: 'Points that expire',
   nobody: 'There are no members here',
   title_active: 'Active members',
   title_new: 'New members',
@@ -167,6 +171,7 @@ export default {
   title_not_repurchased: 'Did not buy again within {days} days of the first purchase',
   title_cohort: 'First bought in {month}, came {n} months later',
   title_cohort_first: 'First bought in {month}',
+  title_points_expiring: 'Hold points that expire in {month}',
   title_rfm: 'Customers {scores}',
   group_key_value: 'Best customers',
   group_key_keep: 'Slipping best customers',
