@@ -157,7 +157,7 @@ async def test_by_buyer_and_product(client: httpx.AsyncClient) -> None:
     joining = {"identities": [{"kind": "external_id", "value": "L1"}]}
     who = (await client.post("/v1/members", json=joining, headers=fresh())).json()["member_id"]
     await order(client, "A", "2026-03-01", member_id=who, **goods(("茶", "乌龙"), ("酒", "米酒")))
-    by_sku = {"amount_fen": None, "lines": [{"category": "茶", "sku": "T-1", "paid_fen": 100}]}
+    by_sku: dict[str, Any] = {"amount_fen": None, "lines": [{"category": "茶", "sku": "T-1", "paid_fen": 100}]}
     await order(client, "B", "2026-03-02", **by_sku)
     await order(client, "C", "2026-03-03")
     assert await found(client, buyer="member") == ["A"]
