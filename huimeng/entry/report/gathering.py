@@ -162,7 +162,7 @@ async def gather(db: Database, merchant_id: int, month: str) -> Report:
         cohorts=await service.cohorts(db, merchant_id, year),
         rfm=await service.rfm(db, merchant_id, year),
         concentration=await service.concentration(db, merchant_id, this),
-        categories=await service.top(db, merchant_id, this, "category", TOP),
+        categories=_named(await service.top(db, merchant_id, this, "category", TOP + 1)),
         products=_named(await service.top(db, merchant_id, this, "product", _TOP_ASKED)),
         stores=await service.breakdown(db, merchant_id, this, "store"),
         audience=await service.audience(db, merchant_id, this),
@@ -170,9 +170,9 @@ async def gather(db: Database, merchant_id: int, month: str) -> Report:
     )
 
 
-def _named(products: Top) -> Top:
-    """Without sales of which only the amount is known."""
-    return msgspec.structs.replace(products, rows=[row for row in products.rows if row.name][:TOP])
+def _named(found: Top) -> Top:
+    """Without sales that name no goods."""
+    return msgspec.structs.replace(found, rows=[row for row in found.rows if row.name][:TOP])
 
 
 async def _months_with_orders(db: Database, merchant_id: int) -> dict[date, int]:

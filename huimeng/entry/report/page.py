@@ -242,7 +242,7 @@ def _top(found: Top, speech: Speech) -> Markup | None:
     return rows(
         [
             Row(
-                row.name or speech("没写品类的", "no category"),
+                row.name,
                 f"{speech.money(row.net_fen)} · {speech.percent(row.net_share_bps)}",
                 row.net_fen,
             )

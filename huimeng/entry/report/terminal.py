@@ -221,7 +221,7 @@ def _categories(report: Report, speech: Speech, width: int) -> RenderableType | 
     table = _plain()
     for row in found:
         table.add_row(
-            row.name or speech("没写品类的", "no category"),
+            row.name,
             _bar(row.net_fen, found[0].net_fen, 16, width),
             speech.money(row.net_fen),
             Text(speech.percent(row.net_share_bps), style="dim"),

@@ -18,6 +18,8 @@ import msgspec
 import pytest
 from rich.console import Console
 
+from huimeng.analytics import service as analytics
+from huimeng.analytics.service import Asked
 from huimeng.analytics.values import BucketOut, Figures
 from huimeng.entry.report import charts, gathering, sentences, speech
 from huimeng.entry.report.gathering import NoFigures, NoOrdersYet, Report, gather, month_days, ranges, trade_from
@@ -261,6 +263,9 @@ async def test_goods_nobody_named_are_no_best_sellers(world: Desk) -> None:
     report = await told(world)
     assert report.products.net_fen == 15_200
     assert [row.name for row in report.products.rows] == ["milk", "tea", "<script>tea</script>"]
+    month = (date(2026, 4, 1), date(2026, 4, 30))
+    found = await analytics.top(world.db, world.shop.merchant_id, Asked(first=month[0], last=month[1]), "product", 8)
+    assert [row.name for row in found.rows] == [""] and gathering._named(found).rows == []
 
 
 async def test_figures_are_not_cut_in_a_narrow_terminal(world: Desk) -> None:
