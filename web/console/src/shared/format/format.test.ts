@@ -1,7 +1,7 @@
 import { describe, expect, it, test } from 'vitest'
 import { addDays, addMonths, daysBetween, formatRange, formatTime, today } from './day'
 import { formatDiscount, parseDiscount } from './discount'
-import { formatMoney, formatMoneyShort, moneyInField, parseMoney } from './money'
+import { formatMoney, formatMoneyShort, formatMoneyWhole, moneyInField, parseMoney } from './money'
 import { changeBps, formatInteger, formatPercent } from './number'
 
 describe('money that people type', () => {
@@ -33,6 +33,11 @@ test('money as it is shown', () => {
   expect(formatMoney(900719925474099, 'CNY', 'zh-CN')).toBe('¥9,007,199,254,740.99')
   expect(formatMoneyShort(35123400, 'CNY', 'zh-CN')).toBe('¥35.1万')
   expect(formatMoneyShort(123456700, 'USD', 'en')).toBe('$1.2M')
+  expect([112970, 504250, 1000000].map((fen) => formatMoneyWhole(fen, 'USD', 'zh-CN'))).toEqual([
+    '$1,130',
+    '$5,043',
+    '$10,000',
+  ])
 })
 
 test('numbers and shares', () => {

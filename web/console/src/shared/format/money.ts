@@ -33,6 +33,13 @@ export function formatMoney(fen: number, currency: string, locale: string): stri
   return formatter(`${locale}|${currency}`, () => money(locale, currency)).format(exact(fen))
 }
 
+/** For squares that stand beside each other: ¥1,130, ¥10,234; rounded half away from zero. */
+export function formatMoneyWhole(fen: number, currency: string, locale: string): string {
+  return formatter(`whole|${locale}|${currency}`, () =>
+    money(locale, currency, { minimumFractionDigits: 0, maximumFractionDigits: 0 }),
+  ).format(exact(fen))
+}
+
 /** For a narrow place such as an axis: ¥12万, $1.2M. */
 export function formatMoneyShort(fen: number, currency: string, locale: string): string {
   return formatter(`short|${locale}|${currency}`, () =>
