@@ -152,3 +152,43 @@ it('says what is wrong, and says why nothing leads behind the figures', async ()
   expect(reader.wrapper.find('.stat .value a').exists()).toBe(false)
   expect(reader.wrapper.text()).toContain('没有“查看会员”的权限')
 })
+
+it('draws no arrow against a period with hardly an order', async () => {
+  const thin = { from: '2017-11-02', to: '2017-12-01', figures: figures(9, 9000) }
+  const { wrapper } = await mountPage(DashboardPage, {
+    path: '/dashboard',
+    answers: { ...ANSWERS, 'GET /v1/analytics/overview': overview(100, 100_000, { previous: thin }) },
+  })
+  expect(wrapper.findAll('.stat .change').map((each) => each.text())).toEqual(Array(5).fill('上一段只有 9 单,不比较'))
+  expect(wrapper.text()).toContain('上一段没有可比的数据')
+})
+
+it('leaves sales without a category out of the best sellers, and says that points are still counted', async () => {
+  const sold = (name: string, net_fen: number): object => ({
+    name,
+    category: name,
+    orders: 1,
+    net_fen,
+    net_share_bps: 1,
+  })
+  const { wrapper } = await mountPage(DashboardPage, {
+    path: '/dashboard',
+    answers: {
+      ...ANSWERS,
+      'GET /v1/analytics/top': { ...ANSWER, of: 'category', net_fen: 9, rows: [sold('', 6), sold('茶', 3)] },
+      'GET /v1/analytics/points': {
+        ...ANSWER,
+        as_of: null,
+        lag_events: 7,
+        flow: { ...flow, handed_out: 0 },
+        months: [],
+        outstanding: null,
+        breakage: null,
+        not_cut: [],
+      },
+    },
+  })
+  expect(wrapper.findAll('li .line > a').map((link) => link.text())).toEqual(['茶'])
+  expect(wrapper.text()).toContain('正在统计,还有 7 笔变动')
+  expect(wrapper.text()).not.toContain('没有发放积分')
+})

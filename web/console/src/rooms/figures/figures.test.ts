@@ -8,7 +8,7 @@ import MembersPage from './MembersPage.vue'
 import { soonest } from './points'
 import PointsCharts from './PointsCharts.vue'
 import PointsPage from './PointsPage.vue'
-import { gridOf } from './rfm'
+import { daysSince, gridOf } from './rfm'
 import RfmGrid from './RfmGrid.vue'
 import TopPage from './TopPage.vue'
 import type { Schemas } from '@/shared/api'
@@ -265,4 +265,66 @@ it('shows the points of who holds them, and says of which days the rest is', asy
   expect(wrapper.text()).toContain('是现在手里的')
   expect(numbersOf({ figure: 'later_day', days: 60 })).toEqual({ word: 'numbers_first', n: 60 })
   expect(numbersOf({ figure: 'cohort' })).toEqual({ word: 'members_lead' })
+})
+
+test('how long ago a group came last is told in days', () => {
+  const scores = [5, 4, 3, 2, 1].map((score) => ({
+    score,
+    members: 9,
+    least: 10 - 2 * score + 1,
+    most: 12 - 2 * score,
+  }))
+  const scales: Schemas['RfmScale'][] = [{ of: 'recency_days', scores }]
+  const some = cells().map((each) => ({
+    ...each,
+    group: each.r === 3 || each.r === 2 ? 'key_keep' : 'value',
+    members: 1,
+  }))
+  expect(daysSince({ cells: some, scales }, 'key_keep')).toEqual({ least: 5, most: 8 })
+  expect(daysSince({ cells: cells(), scales }, 'key_keep')).toBeNull()
+})
+
+it('ranks goods that have a name, and tells the rest beside them', async () => {
+  const sold = (name: string, net_fen: number): object => ({
+    name,
+    category: '',
+    orders: 2,
+    net_fen,
+    net_share_bps: net_fen,
+  })
+  const rows = [sold('', 6000), sold('乌龙', 3000), sold('米酒', 1000)]
+  const { wrapper } = await mountPage(TopPage, {
+    path: '/figures/top?of=product',
+    answers: { ...PLACES, 'GET /v1/analytics/top': { ...ANSWER, of: 'product', net_fen: 10_000, rows } },
+  })
+  expect(wrapper.findAll('tbody tr').map((each) => each.get('td, th').text())).toEqual(['乌龙', '米酒'])
+  expect(wrapper.text()).toContain('另有 ¥60.00(60.0%)是未分商品的收款,不排在里面。')
+})
+
+it('shows no empty list while figures are being made', async () => {
+  const building = { ...ANSWER, as_of: null, lag_events: 40 }
+  const members = { ...building, members: 0, items: [], next_cursor: null }
+  const { wrapper } = await mountPage(MembersPage, {
+    path: '/figures/members?figure=active',
+    answers: { ...PLACES, 'GET /v1/analytics/members': members },
+  })
+  expect(wrapper.text()).toContain('还有 40 笔变动要统计')
+  expect(wrapper.text()).not.toContain('这里没有会员')
+  const points = await mountPage(PointsPage, {
+    path: '/figures/points?from=2017-01-01&to=2017-12-31',
+    answers: {
+      ...PLACES,
+      'GET /v1/analytics/points': {
+        ...building,
+        period: { from: '2017-01-01', to: '2017-12-31', chosen: 'asked' },
+        flow: { handed_out: 0, used: 0, expired: 0, added: 0, removed: 0, taken_back: 0 },
+        outstanding: { day: '2017-12-31', points: 0, by_expiry: [] },
+        breakage: null,
+        months: [],
+        not_cut: [],
+      },
+    },
+  })
+  expect(points.wrapper.text()).toContain('还有 40 笔变动要统计')
+  expect(points.wrapper.find('.stat').exists()).toBe(false)
 })

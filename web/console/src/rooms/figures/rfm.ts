@@ -33,3 +33,20 @@ export function gridOf(cells: Cell[]): Square[][] {
 export function depth(square: Square, most: number): string {
   return `${Math.round(4 + 46 * Math.sqrt(Math.max(0, square.net_fen) / Math.max(1, most)))}%`
 }
+
+/** The least and most days since a last order that members of a group may have; null without members. */
+export function daysSince({ cells, scales }: Pick<Schemas['Rfm'], 'cells' | 'scales'>, group: string) {
+  const scores = new Set(cells.filter((cell) => cell.group === group && cell.members).map((cell) => cell.r))
+  const known = scales
+    .filter((scale) => scale.of === 'recency_days')
+    .flatMap((scale) => scale.scores)
+    .filter((each) => scores.has(each.score) && each.least != null && each.most != null)
+  if (!known.length) return null
+  return {
+    least: Math.min(...known.map((each) => each.least ?? 0)),
+    most: Math.max(...known.map((each) => each.most ?? 0)),
+  }
+}
+
+/** Fewer members than these can't be told apart by groups or shares. */
+export const ENOUGH = 30

@@ -1,6 +1,7 @@
 /** Cards of figures: each with what it means, how it moved, its line over time and the way to what is behind it. */
 import { useBehind, type Which } from './behind'
 import { points, type Measure } from './measures'
+import { isThin } from './story'
 import words from './words'
 import type { Schemas } from '@/shared/api'
 import { changeBps, useFormat } from '@/shared/format'
@@ -53,6 +54,7 @@ export function useCards() {
     const recipe = RECIPES[name]
     const value = now[recipe.of] ?? null
     const before = previous.figures[recipe.of] ?? null
+    const thin = isThin(now, previous.figures)
     const share = recipe.kind === 'percent'
     // A share moves by points: 40 % to 50 % is 10 of them, and no 25 %.
     const moved = share && value !== null && before !== null ? value - before : null
@@ -60,7 +62,8 @@ export function useCards() {
       label: t(name),
       explain: t.of(name, '_about'),
       value: format[recipe.kind](value),
-      change: share || value === null ? moved : changeBps(value, before),
+      change: thin ? null : share || value === null ? moved : changeBps(value, before),
+      noBefore: thin ? t('thin_before', { n: format.integer(previous.figures.orders) }) : undefined,
       inPoints: share,
       to: recipe.figure ? behind.members(answered, { figure: recipe.figure }) : behind.orders(answered),
       note: recipe.part

@@ -47,6 +47,7 @@ describe('what net sales moved by', () => {
     ],
     [{ orders: 100, net_fen: 110_100 }, 'flat'],
     [{ orders: 0, net_fen: 0 }, null],
+    [{ orders: 10, net_fen: 1000 }, null],
   ])('%o', (before, found) => expect(driverOf(NOW, { ...NOW, ...before })).toEqual(found))
 })
 
@@ -56,6 +57,7 @@ test('the mix of members asks for something only where there was a period before
   expect(leanOf({ ...NOW, returning_share_bps: 6000, repeat_share_bps: 1000 }, NOW)).toBe('once')
   expect(leanOf({ ...NOW, returning_share_bps: 6000 }, NOW)).toBeNull()
   expect(leanOf({ ...NOW, returning_share_bps: 0 }, { ...NOW, active_members: 0 })).toBeNull()
+  expect(leanOf({ ...NOW, returning_share_bps: 0 }, { ...NOW, orders: 10 })).toBeNull()
 })
 
 test('a trend has neither a handful of points nor hundreds', () => {

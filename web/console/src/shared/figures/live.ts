@@ -2,7 +2,8 @@
  * Reads again every few seconds while the page can be seen, and at once when it is seen again; what is still being read
  * is not asked for twice.
  */
-import { onScopeDispose } from 'vue'
+import { computed, onScopeDispose, reactive } from 'vue'
+import { isBuilding, type FigureAnswer } from './answer'
 import type { Query } from '@/shared/use/query'
 
 export function useLive(query: Pick<Query<unknown>, 'loading' | 'reload'>, everyMs = 3000): void {
@@ -15,4 +16,14 @@ export function useLive(query: Pick<Query<unknown>, 'loading' | 'reload'>, every
     clearInterval(timer)
     document.removeEventListener('visibilitychange', tick)
   })
+}
+
+/** Only while its figures are being made: what is counted appears by itself, else the page stays as it is. */
+export function useLiveWhileBuilding(query: Pick<Query<FigureAnswer>, 'data' | 'loading' | 'reload'>): void {
+  useLive(
+    reactive({
+      loading: computed(() => query.loading || !query.data || !isBuilding(query.data)),
+      reload: () => query.reload(),
+    }),
+  )
 }
