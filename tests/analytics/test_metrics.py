@@ -337,7 +337,9 @@ async def test_members_against_others(example: Example) -> None:
     ]
     assert shown == [list(row.values()) for row in AUDIENCE]
     assert (found.has_others, found.aov_ratio_bps) == (True, 27603)
-    assert [note.code for note in found.notes] == ["selection", "no_repurchase_of_others"]
+    assert [note.code for note in found.notes] == ["selection", "mixed_stores", "no_repurchase_of_others"]
+    at_bar = await service.audience(example.db, example.merchant_id, msgspec.structs.replace(MARCH, store="s2"))
+    assert [note.code for note in at_bar.notes] == ["selection", "no_repurchase_of_others"]
     alone = await service.audience(example.db, example.merchant_id, msgspec.structs.replace(MARCH, store="s1"))
     assert (alone.has_others, alone.aov_ratio_bps, alone.others.aov_fen) == (False, None, None)
     assert [note.code for note in alone.notes] == ["no_others", "no_repurchase_of_others"]

@@ -32,6 +32,12 @@ _SELECTION = Note(
     zh="办会员的本来就多是常客、大客:客单价高不等于是会员制带来的",
     en="Good customers tend to become members: a higher average does not prove that membership made it",
 )
+_MIXED = Note(
+    code="mixed_stores",
+    zh="这里把几家门店合在一起比:会员和散客常去的店不同,也会拉开客单价;选一家门店再看更可比",
+    en="Several stores are compared as one: where members go to other stores than the rest, that alone moves the "
+    "average; choose one store to compare like with like",
+)
 _NO_REPURCHASE = Note(
     code="no_repurchase_of_others",
     zh="散客订单认不出是谁,看不出复购,也就无法与会员的复购率比较",
@@ -156,8 +162,14 @@ async def audience(db: Database, merchant_id: int, asked: Asked) -> Audience:
             others=others,
             has_others=others.orders > 0,
             aov_ratio_bps=rules.share_bps(ours.aov_fen or 0, others.aov_fen or 0) if comparable else None,
-            notes=[_SELECTION, _NO_REPURCHASE] if others.orders else [_NO_OTHERS, _NO_REPURCHASE],
+            notes=_audience_notes(comparable=others.orders > 0, stores=len(scope.stores)),
         )
+
+
+def _audience_notes(*, comparable: bool, stores: int) -> list[Note]:
+    if not comparable:
+        return [_NO_OTHERS, _NO_REPURCHASE]
+    return [_SELECTION, *([_MIXED] if stores > 1 else []), _NO_REPURCHASE]
 
 
 async def orders_by_year(db: Database, merchant_id: int) -> dict[int, int]:

@@ -1,5 +1,6 @@
 /** The rows of a breakdown as they are shown: the biggest, what is left over in one, and the total, which they make. */
 import type { Schemas } from '@/shared/api'
+import { sharesShown } from '@/shared/format'
 
 type Breakdown = Schemas['Breakdown']
 
@@ -30,6 +31,8 @@ export function rowsOf(answer: Breakdown, most: number): Row[] {
       orders: adds_up.includes('orders') ? sum(left.map((row) => row.orders)) : null,
     })
   }
+  const shares = sharesShown(shown.map((row) => row.net_share_bps))
+  shown.forEach((row, n) => (row.net_share_bps = shares[n] ?? null))
   shown.push({
     kind: 'total',
     key: '',

@@ -69,6 +69,7 @@ const BREAKDOWN: Schemas['Breakdown'] = {
 describe('a breakdown that is cut short', () => {
   it('still adds up to its total', () => {
     const rows = rowsOf(BREAKDOWN, 1)
+    expect(rows.map((each) => each.net_share_bps)).toEqual([6000, 4000, 10_000])
     expect(rows.map((each) => [each.kind, each.net_fen, each.orders])).toEqual([
       ['row', 60, 5],
       ['rest', 40, 4],

@@ -2,7 +2,7 @@ import { describe, expect, it, test } from 'vitest'
 import { addDays, addMonths, daysBetween, formatRange, formatTime, today } from './day'
 import { formatDiscount, parseDiscount } from './discount'
 import { formatMoney, formatMoneyShort, formatMoneyWhole, moneyInField, parseMoney } from './money'
-import { changeBps, formatInteger, formatPercent } from './number'
+import { changeBps, formatInteger, formatPercent, sharesShown } from './number'
 
 describe('money that people type', () => {
   test.each([
@@ -92,5 +92,14 @@ describe('days', () => {
     expect(formatRange('2017-06-01', '2017-06-30', 'zh-CN')).toBe('2017年6月1日 至 6月30日')
     expect(formatRange('2016-12-01', '2017-01-31', 'en')).toBe('Dec 1, 2016 – Jan 31, 2017')
     expect(formatTime('2026-03-05T17:30:00Z', 'Asia/Shanghai')).toBe('2026-03-06 01:30')
+  })
+})
+
+describe('shares of one whole', () => {
+  it('make 100.0% as they are shown', () => {
+    expect(sharesShown([7985, 2015])).toEqual([7990, 2010])
+    expect(sharesShown([3333, 3333, 3333])).toEqual([3340, 3330, 3330])
+    expect(sharesShown([10_586, -586])).toEqual([10_590, -590])
+    expect(sharesShown([10_000, null])).toEqual([10_000, null])
   })
 })

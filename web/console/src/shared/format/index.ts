@@ -44,5 +44,5 @@ export function useFormat() {
 }
 export { parseDiscount } from './discount'
 export { moneyInField, parseMoney } from './money'
-export { changeBps } from './number'
+export { changeBps, sharesShown } from './number'
 export { addDays, addMonths, daysBetween, monthStart, yearStart, type Day } from './day'

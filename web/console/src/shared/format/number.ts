@@ -21,3 +21,16 @@ export function formatPercent(bps: number, locale: string, digits = 1): string {
 export function changeBps(now: number, before: number | null | undefined): number | null {
   return before ? Math.round(((now - before) / Math.abs(before)) * 10_000) : null
 }
+
+const sum = (numbers: number[]): number => numbers.reduce((all, one) => all + one, 0)
+
+/** Shares of one whole, in basis points, so rounded to the tenth of a percent that is shown that they still make it. */
+export function sharesShown<T extends number | null | undefined>(bps: readonly T[]): (T | number)[] {
+  const known = bps.map((each) => each ?? 0)
+  const tenths = known.map((each) => Math.floor(each / 10))
+  const left = Math.round(sum(known) / 10) - sum(tenths)
+  const part = (place: number): number => (known[place] ?? 0) - (tenths[place] ?? 0) * 10
+  // What is left goes to those who lost most.
+  const raised = new Set([...known.keys()].toSorted((a, b) => part(b) - part(a) || a - b).slice(0, left))
+  return bps.map((each, place) => (each == null ? each : ((tenths[place] ?? 0) + (raised.has(place) ? 1 : 0)) * 10))
+}
