@@ -185,14 +185,6 @@ async def get_member(conn: Connection, cell_id: int, keys: MerchantKeys, member_
     return sealing.masked(keys, rows[0])
 
 
-async def masked_names(
-    conn: Connection, cell_id: int, keys: MerchantKeys, member_ids: Sequence[int]
-) -> dict[int, str | None]:
-    """As lists show them (张*); members that don't exist are left out."""
-    rows = await store.members_by_id(conn, cell_id, member_ids)
-    return {row.member_id: sealing.masked(keys, row).name for row in rows}
-
-
 async def told_apart(conn: Connection, cell_id: int, keys: MerchantKeys, member_ids: Sequence[int]) -> dict[int, str]:
     """In few words, masked: the name and the merchant's own number, else what identity there is."""
     told = {}

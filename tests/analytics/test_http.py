@@ -95,7 +95,8 @@ async def test_members_are_masked_and_paged(client: httpx.AsyncClient, context: 
     await service.project(context.db, shop.merchant_id)
     query: dict[str, Any] = {"from": "2026-03-01", "to": "2026-03-31", "limit": 1}
     page = (await client.get("/v1/analytics/members", params=query)).json()
-    assert (page["members"], [(item["member_id"], item["name"]) for item in page["items"]]) == (2, [(second, "王**")])
+    told = [(item["member_id"], item["name"]) for item in page["items"]]
+    assert (page["members"], told) == (2, [(second, "王** M2")])
     query["cursor"] = page["next_cursor"]
     page = (await client.get("/v1/analytics/members", params=query)).json()
     assert ([item["member_id"] for item in page["items"]], page["next_cursor"]) == ([first], None)

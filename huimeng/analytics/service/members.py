@@ -31,7 +31,7 @@ from huimeng.analytics.values import (
 from huimeng.infra.crypto import MerchantKeys
 from huimeng.infra.database import Database
 from huimeng.kernel.errors import InvalidInput
-from huimeng.member.service import masked_names
+from huimeng.member.service import told_apart
 from huimeng.merchant.errors import StoreNotAllowed
 
 _SCALES = ("recency_days", "orders", "net_fen")
@@ -215,7 +215,7 @@ async def members_behind(
         wanted = await _wanted(scope, which)
         total, found = await store.behind_figure(scope.conn, wanted, after, limit + 1)
         page = found[:limit]
-        names = await masked_names(scope.conn, scope.cell_id, keys, [row.member_id for row in page])
+        names = await told_apart(scope.conn, scope.cell_id, keys, [row.member_id for row in page])
         told = await scope.told()
         if which.figure == "cohort":
             # What they did is told of the month in which they came.
@@ -227,7 +227,7 @@ async def members_behind(
             items=[
                 MemberBehind(
                     member_id=str(row.member_id),
-                    name=names.get(row.member_id),
+                    name=names.get(row.member_id) or None,
                     orders=row.orders,
                     net_fen=row.net_fen,
                     first_day=row.first_day,

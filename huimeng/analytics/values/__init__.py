@@ -272,7 +272,7 @@ class MemberBehind(msgspec.Struct, frozen=True, kw_only=True):
     """What the member did in the cut and period; days are null when that is nothing."""
 
     member_id: str
-    name: Annotated[str | None, _said("masked 张*")]
+    name: Annotated[str | None, _said("masked, with the number that tells it apart: 张* 2070")]
     orders: int
     net_fen: int
     first_day: date | None

@@ -154,7 +154,6 @@ export default {
   by_month_lead: 'Outstanding is at the end of the month. Breakage looks at what expires in that month.',
   by_month: 'By month',
   member: 'Member',
-  member_no: 'Number',
   no_name: 'No name',
   first_day: 'First in the period',
   last_day: 'Last in the period',

@@ -148,7 +148,6 @@ const zh = {
   by_month_lead: '未用积分是月底的数。沉淀率只看那个月到期的积分。',
   by_month: '按月',
   member: '会员',
-  member_no: '会员号',
   no_name: '没有姓名',
   first_day: '首次(这段时间)',
   last_day: '最近(这段时间)',
