@@ -19,8 +19,11 @@ export const statusTone = (status: string): 'good' | 'warm' | 'bad' =>
 export const plainQuantity = (quantity: string): string =>
   quantity.includes('.') ? quantity.replace(/\.?0+$/, '') : quantity
 
-export const lineName = (t: T, line: Line): string =>
-  line.product || line.category || (line.sku ? t('sku', { sku: line.sku }) : t('line_name', { n: line.line_no }))
+/** A sale of an amount has one line, which names no goods. */
+export function lineName(t: T, line: Line, order: Order): string {
+  if (order.lines.every((each) => !each.product && !each.sku && !each.category)) return t('amount_only')
+  return line.product || line.category || (line.sku ? t('sku', { sku: line.sku }) : t('line_name', { n: line.line_no }))
+}
 
 /** Quantities have up to four decimals; compared as integers of 1/10000. */
 function scaled(quantity: string): number | null {

@@ -220,3 +220,26 @@ test('parts of lines', () => {
     false,
   ])
 })
+
+it('names what was sold for an amount alone, also where it went back, and says where it came from', async () => {
+  const bare = { ...LINE, sku: null, product: '', category: '' }
+  const refund = {
+    refund_id: '1',
+    void: true,
+    amount_fen: 2999,
+    refunded_at: '2026-03-11T05:00:00Z',
+    reason: '',
+    tenders: [{ kind: 'wechat', amount_fen: 2999 }],
+    lines: [{ line_no: 1, quantity: '3.0000', amount_fen: 2999, points_taken: 0, growth_taken: 0 }],
+  }
+  const order = { ...ORDER, source: 'cashier', lines: [bare], refunds: [refund] }
+  const { wrapper } = await mountPage(OrderDetail, {
+    props: { orderId: '9216' },
+    answers: { ...ANSWERS, 'GET /v1/orders/9216': order },
+  })
+  const refunds = wrapper.get('.refunds').text()
+  expect(refunds).toContain('消费金额')
+  expect(refunds).not.toContain('第 1 行')
+  expect(wrapper.text()).toContain('收银台')
+  expect(wrapper.text()).not.toContain('cashier')
+})
