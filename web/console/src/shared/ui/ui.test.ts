@@ -8,6 +8,7 @@ import DataTable from './DataTable.vue'
 import FormField from './FormField.vue'
 import MemberPicker from './MemberPicker.vue'
 import MoneyInput from './MoneyInput.vue'
+import PageHead from './PageHead.vue'
 import PeriodPicker from './PeriodPicker.vue'
 import StatCard from './StatCard.vue'
 import ToastHost from './ToastHost.vue'
@@ -250,4 +251,18 @@ describe('BaseChart', () => {
     expect(option.xAxis).toMatchObject({ type: 'category', axisLabel: { color: '#3' } })
     expect(option.animation).toBe(false)
   })
+})
+
+it('goes back to the list as it was left, and to the plain list for who came from elsewhere', async () => {
+  const { wrapper, router } = await mountPage(PageHead, { path: '/orders/1', props: { title: 'A1', back: '/orders' } })
+  const back = vi.spyOn(router, 'back').mockImplementation(() => undefined)
+  history.replaceState({ back: '/orders?store=s1' }, '')
+  await wrapper.get('.back').trigger('click')
+  expect(back).toHaveBeenCalledOnce()
+  history.replaceState({ back: '/members/7' }, '')
+  await wrapper.get('.back').trigger('click')
+  await flushPromises()
+  expect(back).toHaveBeenCalledOnce()
+  expect(router.currentRoute.value.fullPath).toBe('/orders')
+  history.replaceState(null, '')
 })
