@@ -38,6 +38,15 @@ test('money as it is shown', () => {
     '$5,043',
     '$10,000',
   ])
+  expect(formatMoneyShort(793450, 'CNY', 'zh-CN')).toBe('¥7,935')
+  expect(formatMoneyShort(793450, 'USD', 'en')).toBe('$7.9K')
+  expect(formatMoneyShort(1000000, 'CNY', 'zh-CN')).toBe('¥1万')
+  expect([1550, 5000, 0, -2050].map((fen) => formatMoneyShort(fen, 'CNY', 'zh-CN'))).toEqual([
+    '¥15.50',
+    '¥50',
+    '¥0',
+    '-¥20.50',
+  ])
 })
 
 test('numbers and shares', () => {

@@ -40,8 +40,14 @@ export function formatMoneyWhole(fen: number, currency: string, locale: string):
   ).format(exact(fen))
 }
 
-/** For a narrow place such as an axis: ¥12万, $1.2M. */
+/** For a narrow place such as an axis: ¥12万, $1.2M; what is too small for that without cents: ¥7,935, below 100 with. */
 export function formatMoneyShort(fen: number, currency: string, locale: string): string {
+  if (Math.abs(fen) < (locale.startsWith('zh') ? 1_000_000 : 100_000)) {
+    const digits = Math.abs(fen) < 9_950 && fen % 100 ? 2 : 0
+    return formatter(`short${digits}|${locale}|${currency}`, () =>
+      money(locale, currency, { minimumFractionDigits: digits, maximumFractionDigits: digits }),
+    ).format(exact(fen))
+  }
   return formatter(`short|${locale}|${currency}`, () =>
     money(locale, currency, { notation: 'compact', minimumFractionDigits: 0, maximumFractionDigits: 1 }),
   ).format(exact(fen))
