@@ -142,7 +142,9 @@ export default {
   breakage_none: 'None ran out in this period',
   held_at: 'On {day}',
   points_story: '{out} points were handed out and {used} used; members hold {held}. ',
-  points_next: 'Next to expire are {points} in {month}: remind members before.',
+  points_next: 'Next to expire are {points} in {month}{what}.',
+  points_remind: ': remind members before',
+  points_no_use: '; points can not be redeemed here yet',
   points_no_category: 'Points belong to a whole bill and can not be split by category.',
   points_not_cut:
     'Points are valid at every store: by store or region only those handed out and taken back can be told.',

@@ -1,7 +1,7 @@
 import { describe, expect, it, test } from 'vitest'
 import { addDays, addMonths, daysBetween, formatRange, formatTime, today } from './day'
 import { formatDiscount, parseDiscount } from './discount'
-import { formatMoney, formatMoneyShort, formatMoneyWhole, moneyInField, parseMoney } from './money'
+import { formatMoney, formatMoneyShort, formatMoneyEven, moneyInField, parseMoney } from './money'
 import { changeBps, formatInteger, formatPercent, sharesShown } from './number'
 
 describe('money that people type', () => {
@@ -33,10 +33,12 @@ test('money as it is shown', () => {
   expect(formatMoney(900719925474099, 'CNY', 'zh-CN')).toBe('¥9,007,199,254,740.99')
   expect(formatMoneyShort(35123400, 'CNY', 'zh-CN')).toBe('¥35.1万')
   expect(formatMoneyShort(123456700, 'USD', 'en')).toBe('$1.2M')
-  expect([112970, 504250, 1000000].map((fen) => formatMoneyWhole(fen, 'USD', 'zh-CN'))).toEqual([
+  expect([112970, 504250, 1000000, 100173100, -300].map((fen) => formatMoneyEven(fen, 'USD', 'zh-CN'))).toEqual([
     '$1,130',
     '$5,043',
-    '$10,000',
+    '$1.0万',
+    '$100.2万',
+    '-$3',
   ])
   expect(formatMoneyShort(793450, 'CNY', 'zh-CN')).toBe('¥7,935')
   expect(formatMoneyShort(793450, 'USD', 'en')).toBe('$7.9K')
@@ -47,6 +49,7 @@ test('money as it is shown', () => {
     '¥0',
     '-¥20.50',
   ])
+  expect([50000, 504250].map((fen) => formatMoneyEven(fen, 'USD', 'en'))).toEqual(['$500', '$5.0K'])
 })
 
 test('numbers and shares', () => {

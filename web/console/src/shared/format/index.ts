@@ -5,7 +5,7 @@
 import { computed, reactive } from 'vue'
 import * as days from './day'
 import { formatDiscount } from './discount'
-import { formatMoney, formatMoneyShort, formatMoneyWhole } from './money'
+import { formatMoney, formatMoneyShort, formatMoneyEven } from './money'
 import { formatInteger, formatPercent, formatShort } from './number'
 import { useSession } from '@/shared/session'
 import { lang } from '@/shared/words'
@@ -28,7 +28,7 @@ export function useFormat() {
     timezone,
     money: (fen: Maybe<number>) => shown(fen, (value) => formatMoney(value, currency.value, locale.value)),
     moneyShort: (fen: Maybe<number>) => shown(fen, (value) => formatMoneyShort(value, currency.value, locale.value)),
-    moneyWhole: (fen: Maybe<number>) => shown(fen, (value) => formatMoneyWhole(value, currency.value, locale.value)),
+    moneyEven: (fen: Maybe<number>) => shown(fen, (value) => formatMoneyEven(value, currency.value, locale.value)),
     integer: (value: Maybe<number>) => shown(value, (number) => formatInteger(number, locale.value)),
     short: (value: Maybe<number>) => shown(value, (number) => formatShort(number, locale.value)),
     percent: (bps: Maybe<number>, digits = 1) => shown(bps, (value) => formatPercent(value, locale.value, digits)),

@@ -33,10 +33,19 @@ export function formatMoney(fen: number, currency: string, locale: string): stri
   return formatter(`${locale}|${currency}`, () => money(locale, currency)).format(exact(fen))
 }
 
-/** For squares that stand beside each other: ¥1,130, ¥10,234; rounded half away from zero. */
-export function formatMoneyWhole(fen: number, currency: string, locale: string): string {
-  return formatter(`whole|${locale}|${currency}`, () =>
-    money(locale, currency, { minimumFractionDigits: 0, maximumFractionDigits: 0 }),
+const MYRIAD = 10_000_00
+const THOUSAND = 1_000_00
+
+/** For narrow places that stand beside each other, all with as many decimals: $8,175, $3.3万, $100.2万; $8.2K. */
+export function formatMoneyEven(fen: number, currency: string, locale: string): string {
+  const whole = Math.abs(fen) < (locale.startsWith('zh') ? MYRIAD : THOUSAND)
+  const digits = whole ? 0 : 1
+  return formatter(`even${digits}|${locale}|${currency}`, () =>
+    money(locale, currency, {
+      notation: whole ? 'standard' : 'compact',
+      minimumFractionDigits: digits,
+      maximumFractionDigits: digits,
+    }),
   ).format(exact(fen))
 }
 
