@@ -123,6 +123,11 @@ def check_options(options: ImportOptions) -> None:
         raise BadImportOption(option="map", value=f"{len(options.mapping)} > {_MAPPED_COLUMNS}")
     if not options.source.isascii() or not options.source.isprintable() or not 0 < len(options.source) <= 32:
         raise BadImportOption(option="source", value=options.source[:40])
+    mapped = "".join([*options.mapping, *options.mapping.values()])
+    for option, text in (("sheet", options.sheet), ("store", options.store), ("map", mapped)):
+        # The database keeps options as JSON, which can't hold it; no file has it in a name.
+        if text and "\0" in text:
+            raise BadImportOption(option=option, value=text.replace("\0", "")[:40])
 
 
 def open_errors(path: Path, options: ImportOptions) -> FaultFile:
