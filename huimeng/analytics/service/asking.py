@@ -137,10 +137,11 @@ async def _period(
     if asked.first is not None or asked.last is not None:
         return rules.asked_period(asked.first, asked.last, today), "asked"
     upto = rules.thirty_days_to if span == "30 days" else rules.twelve_months_to
-    period, chosen = upto(today), "last_30_days" if span == "30 days" else "last_12_months"
+    period = upto(today)
+    chosen: Chosen = "last_30_days" if span == "30 days" else "last_12_months"
     newest = await standings.last_day(conn, cell_id, cut, today)
     if newest is None or newest < period.first:
         newest = await standings.last_day(conn, cell_id, cut)
         if newest is not None:
             return upto(newest), "last_with_data"
-    return period, chosen  # type: ignore[return-value]
+    return period, chosen
