@@ -122,6 +122,6 @@ async def _empty_handler(place: Place, options: Options) -> list[Figure]:
         clients = [Client("hm_1_1_" + "x" * 43, [1025024])] * options.count(64, 4)
         result = await load(Plan(port, clients, options.seconds(2.0), 1, warm_up=options.seconds(0.5)))
     return [
-        Figure("limit_empty_handler", result.answers / result.seconds, "/s", note="granian and Litestar, 2 workers"),
+        Figure("limit_empty_handler", result.answers / result.seconds, "/s", note="uvicorn and Litestar, 2 processes"),
         Figure("limit_generator_cpu", result.cpu_us, "us", note="bench/load.py: raw sockets and epoll, a request"),
     ]

@@ -1,4 +1,4 @@
-"""A server under test, in processes of its own: `python -m bench.serve APP PORT WORKERS`, ended by SIGTERM."""
+"""A server under test, in processes of its own; a rival's are `python -m bench.serve APP PORT`, ended by SIGTERM."""
 
 from __future__ import annotations
 
@@ -12,37 +12,25 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib import import_module
 from pathlib import Path
 
-from granian import Granian
-from granian.constants import Interfaces
-from granian.log import LogLevels
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-APPS = {
-    "ours": "huimeng.entry.api:create_app",
-    "plain": "bench.plain:create_app",
-    "orm": "bench.orm:create_app",
-    "empty": "bench.empty:create_app",
-    "refusing": "bench.empty:create_refusing",
-}
+from bench.refusing import Refusing
+from huimeng.entry import serve
+
 START_SECONDS = 60.0
 STOP_SECONDS = 20.0
 
 
-def main(name: str, port: int, workers: int) -> None:
-    """Granian as `huimeng run` sets it up."""
+def main(name: str, port: int) -> None:
     threading.Thread(target=_end_with_parent, args=(os.getppid(),), daemon=True).start()
-    Granian(
-        APPS[name],
-        address="127.0.0.1",
-        port=port,
-        interface=Interfaces.ASGI,
-        workers=workers,
-        factory=True,
-        workers_kill_timeout=10,
-        log_enabled=True,
-        log_level=LogLevels.warning,
-    ).serve()
+    # The rivals' is the server's own, as everybody uses it.
+    protocol = Refusing if name == "refusing" else HttpToolsProtocol
+    app = import_module("bench.empty" if name == "refusing" else f"bench.{name}").create_app()
+    with serve.listening("127.0.0.1", port) as sock:
+        serve.server(app, protocol).run([sock])
 
 
 def _end_with_parent(parent: int) -> None:
@@ -54,38 +42,46 @@ def _end_with_parent(parent: int) -> None:
 
 @contextmanager
 def server(name: str, folder: Path, workers: int = 2) -> Iterator[int]:
-    """Its port; every worker answers when the block begins, and none is left when it ends."""
+    """Its port; every process answers when the block begins, and none is left when it ends."""
     port = _free_port()
     metrics = folder / f"metrics-{name}"
     shutil.rmtree(metrics, ignore_errors=True)
     metrics.mkdir()
+    given = {"HOST": "127.0.0.1", "PORT": str(port), "HUIMENG_DATA": str(folder)}
+    command = ["huimeng.entry.serve"] if name == "ours" else ["bench.serve", name, str(port)]
     with (folder / f"{name}.log").open("ab") as log:
-        # A session of its own: Ctrl-C reaches the bench, which ends its servers in order.
-        process = subprocess.Popen(
-            [sys.executable, "-m", "bench.serve", name, str(port), str(workers)],
-            env={**os.environ, "HUIMENG_DATA": str(folder), "PROMETHEUS_MULTIPROC_DIR": str(metrics)},
-            stderr=log,
-            start_new_session=True,
-        )
+        processes = [
+            # A session of its own: Ctrl-C reaches the bench, which ends its servers in order.
+            subprocess.Popen(
+                [sys.executable, "-m", *command],
+                env={**os.environ, **given, "PROMETHEUS_MULTIPROC_DIR": str(metrics)},
+                stderr=log,
+                start_new_session=True,
+            )
+            for _ in range(workers)
+        ]
     try:
-        _wait_ready(process, port, workers)
+        _wait_ready(processes, port)
         yield port
     finally:
-        process.send_signal(signal.SIGTERM)
-        try:
-            process.wait(STOP_SECONDS)
-        except subprocess.TimeoutExpired:
-            os.killpg(process.pid, signal.SIGKILL)
-            process.wait()
+        for process in processes:
+            process.send_signal(signal.SIGTERM)
+        for process in processes:
+            try:
+                process.wait(STOP_SECONDS)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
 
 
-def _wait_ready(process: subprocess.Popen[bytes], port: int, workers: int) -> None:
+def _wait_ready(processes: list[subprocess.Popen[bytes]], port: int) -> None:
     """Connections go to the workers in turn or at random: many good answers in a row mean that all are there."""
     end = time.monotonic() + START_SECONDS
     good = 0
-    while good < 8 * workers:
-        if process.poll() is not None:
-            raise RuntimeError(f"the server ended with {process.returncode}")
+    while good < 8 * len(processes):
+        for process in processes:
+            if process.poll() is not None:
+                raise RuntimeError(f"the server ended with {process.returncode}")
         if time.monotonic() > end:
             raise TimeoutError("the server did not start")
         good = good + 1 if _healthy(port) else 0
@@ -109,4 +105,4 @@ def _free_port() -> int:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], int(sys.argv[2]), int(sys.argv[3]))
+    main(sys.argv[1], int(sys.argv[2]))

@@ -28,8 +28,7 @@ from huimeng.checkout.service import Till
 from huimeng.entry import openapi
 from huimeng.entry.console import Pages, load_bundle
 from huimeng.entry.context import Context, open_context
-from huimeng.entry.front import ANSWER_HEADERS, Front
-from huimeng.infra.admission import Admission
+from huimeng.entry.front import Front
 from huimeng.infra.http import PROBLEM, Req, on_business_error, on_fault, on_http_exception
 from huimeng.infra.logs import configure_logging
 from huimeng.infra.processes import end_with_parent
@@ -212,8 +211,7 @@ def create_app(opened: AbstractAsyncContextManager[Context] | None = None) -> An
         logging_config=None,
     )
     openapi.complete(app)
-    # A refusal costs no log line: there may be ten thousand a second.
-    return Admission(Front(Watch(Gate(app, Pages(app, load_bundle()), app.state)), app.state), ANSWER_HEADERS.items())
+    return Front(Watch(Gate(app, Pages(app, load_bundle()), app.state)), app.state)
 
 
 def _routes() -> list[Any]:

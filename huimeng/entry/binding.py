@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import ssl
+from pathlib import Path
 
 from huimeng.infra.settings import Settings
 from huimeng.kernel.errors import BusinessError
@@ -58,12 +59,22 @@ def _check_tls(settings: Settings) -> None:
             reason = f"{path}: {error.strerror}"
             raise TlsUnusable(cert=str(cert), key=str(key), reason=reason, reason_zh=f"读不到 {reason}") from error
     try:
-        # A password would be asked for at the terminal: an encrypted key is refused instead.
-        ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(cert, key, password=_no_password)
+        tls_context(cert, key)
     except (ssl.SSLError, ValueError) as error:
         reason = getattr(error, "reason", None) or str(error)
         known = _REASONS.get(reason, reason)
         raise TlsUnusable(cert=str(cert), key=str(key), reason=reason, reason_zh=known) from error
+
+
+def tls_context(cert: Path, key: Path) -> ssl.SSLContext:
+    """ssl.SSLError, ValueError: they can't be used."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    # 1.3 alone would shut out tills that are some years old.
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.set_alpn_protocols(["http/1.1"])
+    # A password would be asked for at the terminal: an encrypted key is refused instead.
+    context.load_cert_chain(cert, key, password=_no_password)
+    return context
 
 
 def _no_password() -> str:

@@ -25,6 +25,11 @@ _PLAIN = list(ANSWER_HEADERS.items())
 _SECURE = [*_PLAIN, (b"strict-transport-security", b"max-age=31536000")]
 
 
+def answer_headers(secure: bool) -> list[tuple[bytes, bytes]]:
+    """What every answer carries, also one that is given before anything looks at the request."""
+    return _SECURE if secure else _PLAIN
+
+
 class Front:
     """state.settings says whether browsers talk TLS, and whether a proxy is to be believed."""
 
@@ -39,7 +44,7 @@ class Front:
         settings: Settings = self._state.settings
         if settings.behind_proxy:
             _believe(scope)
-        always = _SECURE if settings.secure else _PLAIN
+        always = answer_headers(settings.secure)
 
         async def sent(message: Message) -> None:
             if message["type"] == "http.response.start":

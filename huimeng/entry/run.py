@@ -98,7 +98,8 @@ def _serve(settings: Settings, console: Console) -> None:
     if sys.stderr.isatty():
         # Somebody sits there: a line for each request would drown what is meant for a person.
         environment.setdefault("HUIMENG_LOG_LEVEL", "warning")
-    children = [_Child(module, environment) for module in ("huimeng.entry.serve", "huimeng.entry.worker")]
+    modules = [*["huimeng.entry.serve"] * settings.workers, "huimeng.entry.worker"]
+    children = [_Child(module, environment) for module in modules]
     threading.Thread(target=_announce, args=(settings, console), daemon=True).start()
     try:
         while not stop.wait(0.3):
@@ -128,6 +129,10 @@ def _announce(settings: Settings, console: Console) -> None:
     console.print(f"  [bold]{address}/[/]\n  {address}/docs   API\n")
 
 
+# A process that dies at its start is not tried again without end, all day long, at full speed.
+_START_AGAIN_SECONDS = 1.0
+
+
 class _Child:
     """A process of ours, started again whenever it dies."""
 
@@ -137,11 +142,12 @@ class _Child:
         self._process = self._start()
 
     def _start(self) -> subprocess.Popen[bytes]:
+        self._started = time.monotonic()
         # Its own session: Ctrl-C reaches the parent, which ends everybody in order.
         return subprocess.Popen([sys.executable, "-m", self._module], env=self._environment, start_new_session=True)
 
     def look(self) -> None:
-        if self._process.poll() is not None:
+        if self._process.poll() is not None and time.monotonic() >= self._started + _START_AGAIN_SECONDS:
             self._process = self._start()
 
     def ask_to_end(self) -> None:

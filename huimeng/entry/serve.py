@@ -1,41 +1,71 @@
-"""The web server: granian with its workers, a process that `huimeng run` looks after."""
+"""A web process: uvicorn with our doorway. `huimeng run` looks after as many as HUIMENG_WORKERS says."""
 
 from __future__ import annotations
 
-from granian import Granian
-from granian.constants import Interfaces, SSLProtocols
-from granian.log import LogLevels
+import socket
+import ssl
+from functools import partial
+from typing import Any
 
-from huimeng.entry.binding import check_binding
-from huimeng.infra.logs import configure_logging, web_server_logging
+from uvicorn import Config, Server
+
+from huimeng.entry.api import create_app
+from huimeng.entry.binding import check_binding, tls_context
+from huimeng.entry.front import answer_headers
+from huimeng.infra.admission import Admission, Doorway
+from huimeng.infra.logs import configure_logging
 from huimeng.infra.processes import end_with_parent
 from huimeng.infra.settings import Settings
 
+# Between two requests of a till; proxies keep theirs for a minute, and must be the first to hang up.
+IDLE_SECONDS = 75
+# Long enough for what is under way.
+_END_SECONDS = 10
+
 
 def main() -> None:
-    """granian replaces a worker that dies and gives up when too many do; then it is started again from outside."""
     configure_logging()
     end_with_parent()
     settings = Settings.from_env()
     check_binding(settings)
-    Granian(
-        "huimeng.entry.api:create_app",
-        address=settings.host,
-        port=settings.port,
-        interface=Interfaces.ASGI,
-        workers=settings.workers,
-        factory=True,
-        respawn_failed_workers=True,
-        respawn_interval=0.5,
-        workers_kill_timeout=10,
-        ssl_cert=settings.tls_cert,
-        ssl_key=settings.tls_key,
-        # 1.3 alone would shut out tills that are some years old.
-        ssl_protocol_min=SSLProtocols.tls12,
-        log_enabled=True,
-        log_level=LogLevels.warning,
-        log_dictconfig=web_server_logging(),
-    ).serve()
+    admission = Admission(answer_headers(settings.secure))
+    tls = None
+    if settings.tls_cert is not None and settings.tls_key is not None:
+        tls = tls_context(settings.tls_cert, settings.tls_key)
+    with listening(settings.host, settings.port) as sock:
+        server(create_app(), partial(Doorway, admission=admission), tls).run([sock])
+
+
+def server(app: Any, protocol: Any, tls: ssl.SSLContext | None = None) -> Server:
+    """run([socket]) serves until SIGTERM or SIGINT, finishes what it has begun and ends."""
+    return Server(
+        Config(
+            app,
+            loop="uvloop",
+            http=protocol,
+            ws="none",
+            lifespan="on",
+            # Ours are set up; what it says takes the same way.
+            log_config=None,
+            log_level="error",
+            access_log=False,
+            # Front believes a proxy only when one was declared.
+            proxy_headers=False,
+            server_header=False,
+            timeout_keep_alive=IDLE_SECONDS,
+            timeout_graceful_shutdown=_END_SECONDS,
+            ssl_context_factory=None if tls is None else lambda *_: tls,
+        )
+    )
+
+
+def listening(host: str, port: int) -> socket.socket:
+    """Bound, and shared with the other web processes: the kernel deals connections out evenly among them."""
+    sock = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+    sock.bind((host, port))
+    return sock
 
 
 if __name__ == "__main__":

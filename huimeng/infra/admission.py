@@ -1,49 +1,60 @@
-"""Who is let in: a process that works on as much as it can at once refuses the rest before it has cost anything."""
+"""Who is let in: a process that works on as much as it can at once refuses the rest before it has cost anything.
+
+That is where bytes become a request, in the web server's protocol: an application that only says no would cost three
+times as much, and the orders inside would pay for it.
+"""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Awaitable, Callable, Iterable
+from http import HTTPStatus
 from typing import Any
 
 import msgspec
+from uvicorn.config import Config
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
+from uvicorn.server import ServerState
 
 from huimeng.infra import metrics
-from huimeng.kernel.errors import BodyTooSlow, BusinessError, Lang, TooBusy
+from huimeng.kernel.errors import BusinessError, HeadTooLarge, Lang, NotHttp, RequestTooSlow, TooBusy
 
-# Requests in the framework's hands, of one process. Twice as many as keep it busy: more would only wait there, and the
-# loop that has them all in its hands would answer a refusal no sooner.
-INSIDE_MAX = 64
+# Requests in the framework's hands, of one process. Fewer leave its batches small when there is most to do; more only
+# wait there.
+INSIDE_MAX = 128
+# Of a request, from its first byte to its last: who takes longer holds a connection until then, never a place inside.
+ARRIVAL_SECONDS = 10.0
+# More than a route takes: then the framework is left to say so.
+BODY_MAX = 4 * 1024 * 1024
+HEAD_MAX = 64 * 1024
+# Of bodies that are not whole yet, in one process.
+_HELD_MAX = 64 * 1024 * 1024
 # Who looks after the process must get through also then.
 _ALWAYS = frozenset({"/healthz", "/readyz", "/metrics"})
-
 # Its route takes the body piece by piece, with a patience of its own.
 _TAKES_ITS_TIME = frozenset({"/v1/imports"})
-_WITHOUT_BODY = frozenset({"GET", "HEAD", "OPTIONS"})
-# A body that takes longer holds a connection, never a place inside.
-BODY_SECONDS = 10.0
-# More than a route takes: then the framework is left to say so.
-_BODY_MAX = 4 * 1024 * 1024
+_VERSIONS = frozenset({"1.0", "1.1"})
 
 Headers = Iterable[tuple[bytes, bytes]]
-Refusal = tuple[dict[str, Any], dict[str, Any]]
+App = Callable[[Any, Any, Any], Awaitable[None]]
 _refused = metrics.REFUSED.labels("too_busy")
 
 
-class Refusals:
+class Refusal:
     """Put together once, in both languages: refusing is what a process does most when it can do least."""
 
     def __init__(self, error: BusinessError, always: Headers) -> None:
-        self._zh, self._en = _refusal(error, "zh", always), _refusal(error, "en", always)
+        self._line = b"HTTP/1.1 %d %s\r\n" % (error.status, HTTPStatus(error.status).phrase.encode())
+        self._rest = {lang: _rest(error, lang, always) for lang in ("zh", "en")}
 
-    async def answer(self, scope: Any, send: Any) -> None:
-        start, body = self._en if _language(scope) == "en" else self._zh
-        # The server keeps what it is given.
-        await send({**start, "headers": [*start["headers"]]})
-        await send(body)
+    def answer(self, lang: Lang, method: bytes, more: Headers) -> bytes:
+        """The whole answer with more headers in its head; that to a HEAD request has no body."""
+        head, body = self._rest[lang]
+        given = [b"%s: %s\r\n" % header for header in more]
+        return b"".join((self._line, *given, head, b"" if method == b"HEAD" else body))
 
 
-def _refusal(error: BusinessError, lang: Lang, always: Headers) -> Refusal:
+def _rest(error: BusinessError, lang: Lang, always: Headers) -> tuple[bytes, bytes]:
     body = msgspec.json.encode(error.problem(lang))
     headers = [
         *always,
@@ -52,72 +63,206 @@ def _refusal(error: BusinessError, lang: Lang, always: Headers) -> Refusal:
     ]
     if error.status == TooBusy.status:
         headers.append((b"retry-after", b"1"))
-    start = {"type": "http.response.start", "status": error.status, "headers": headers}
-    return start, {"type": "http.response.body", "body": body, "more_body": False}
+    return b"".join([b"%s: %s\r\n" % header for header in headers] + [b"\r\n"]), body
 
 
 class Admission:
-    """The outermost ASGI application; `always` are headers that every answer carries.
+    """The places inside of one process; `always` are headers that every answer carries."""
 
-    A place inside is taken when the whole body is there: who sends it drop by drop keeps nobody out.
+    def __init__(
+        self, always: Headers = (), inside_max: int = INSIDE_MAX, arrival_seconds: float = ARRIVAL_SECONDS
+    ) -> None:
+        always = list(always)
+        self.busy = Refusal(TooBusy(), always)
+        self.slow = Refusal(RequestTooSlow(), always)
+        self.malformed = Refusal(NotHttp(), always)
+        self.large = Refusal(HeadTooLarge(), always)
+        self.arrival_seconds = arrival_seconds
+        self.held_bytes = 0
+        self.inside = 0
+        self._inside_max = inside_max
+
+    @property
+    def full(self) -> bool:
+        return self.inside >= self._inside_max or self.held_bytes > _HELD_MAX
+
+    def entered(self, app: App) -> App:
+        """The application for one request; its place is taken now and free again when it has ended, however it does."""
+        self.inside += 1
+
+        async def inside(scope: Any, receive: Any, send: Any) -> None:
+            try:
+                await app(scope, receive, send)
+            finally:
+                self.inside -= 1
+
+        return inside
+
+
+# What of a request has arrived, or what is done with the rest of it.
+_NOTHING, _HEAD, _HELD, _PASSED, _REFUSED = range(5)
+
+
+class Doorway(HttpToolsProtocol):
+    """A connection, in uvicorn's HTTP/1.1: the framework gets a request when the whole of it has arrived and there is
+    a place for it. One that follows another before that one's answer waits its turn there, as uvicorn does it.
     """
 
     def __init__(
-        self, app: Any, always: Headers = (), inside_max: int = INSIDE_MAX, body_seconds: float = BODY_SECONDS
+        self,
+        config: Config,
+        server_state: ServerState,
+        app_state: dict[str, Any],
+        _loop: asyncio.AbstractEventLoop | None = None,
+        *,
+        admission: Admission,
     ) -> None:
-        self._app = app
-        self._busy, self._slow = Refusals(TooBusy(), always), Refusals(BodyTooSlow(), always)
-        self._inside_max = inside_max
-        self._body_seconds = body_seconds
-        self._inside = 0
+        super().__init__(config, server_state, app_state, _loop)
+        self._admission = admission
+        self._stage = _NOTHING
+        self._head_bytes = 0
+        self._held = bytearray()
+        self._patience: asyncio.TimerHandle | None = None
 
-    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-        if scope["type"] != "http" or scope["path"] in _ALWAYS:
-            await self._app(scope, receive, send)
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        self._expect_next()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._end_patience()
+        self._take_held()
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        super().data_received(data)
+        if self._stage in (_NOTHING, _PASSED):
+            self._end_patience()
             return
-        whole = scope["method"] in _WITHOUT_BODY or scope["path"] in _TAKES_ITS_TIME
-        if not whole and self._inside < self._inside_max:
-            try:
-                async with asyncio.timeout(self._body_seconds):
-                    receive = await _received(receive)
-            except TimeoutError:
-                await self._slow.answer(scope, send)
+        if self._stage == _HEAD:
+            self._head_bytes += len(data)
+            if self._head_bytes > HEAD_MAX:
+                self._refuse(self._admission.large, close=True)
                 return
-            if receive is None:
+        if self._patience is None:
+            self._patience = self.loop.call_later(self._admission.arrival_seconds, self._lose_patience)
+
+    def on_message_begin(self) -> None:
+        super().on_message_begin()
+        self._end_patience()
+        self._stage, self._head_bytes = _HEAD, 0
+
+    def on_headers_complete(self) -> None:
+        path = self.url.partition(b"?")[0].decode("latin-1")
+        if self.parser.get_http_version() not in _VERSIONS:
+            # The parser takes a line without a version for HTTP/0.9.
+            self._refuse(self._admission.malformed, close=True)
+        if self.transport.is_closing():
+            self._stage = _REFUSED
+        elif path in _ALWAYS:
+            self._pass_on()
+        elif self._admission.full and not self._answering:
+            self._stage = _REFUSED
+            if self.expect_100_continue:
+                # It waits for this word, and sends the body then or never: what comes next can't be told from a late body.
+                self._refuse(self._admission.busy, close=True)
+        elif path in _TAKES_ITS_TIME:
+            self._pass_on()
+        else:
+            self._stage = _HELD
+            if self.expect_100_continue and not self._answering:
+                self.expect_100_continue = False
+                self.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+
+    def on_body(self, body: bytes) -> None:
+        if self._stage == _PASSED:
+            super().on_body(body)
+        elif self._stage == _HELD:
+            self._held += body
+            self._admission.held_bytes += len(body)
+            if len(self._held) > BODY_MAX:
+                self._pass_on()
+
+    def on_message_complete(self) -> None:
+        stage, self._stage = self._stage, _NOTHING
+        if stage == _HELD and self._admission.full and not self._answering:
+            self._take_held()
+            stage = _REFUSED
+        if stage == _REFUSED:
+            self._refuse(self._admission.busy, close=not self.parser.should_keep_alive())
+            return
+        if stage == _HELD:
+            self._pass_on()
+            self._stage = _NOTHING
+        super().on_message_complete()
+
+    def send_400_response(self, msg: str) -> None:
+        self._refuse(self._admission.malformed, close=True)
+
+    @property
+    def _answering(self) -> bool:
+        """An earlier request of this connection has not been answered; nothing may be said before."""
+        return self.cycle is not None and not self.cycle.response_complete
+
+    def _pass_on(self) -> None:
+        """To the framework, with what there is of the body."""
+        self._stage = _PASSED
+        body = self._take_held()
+        super().on_headers_complete()
+        if body:
+            self.cycle.body = body
+            self.cycle.message_event.set()
+
+    def on_response_complete(self) -> None:
+        if self.pipeline:
+            # The place of the one that was answered is for the next, as soon as its application has ended.
+            self.loop.call_soon(super().on_response_complete)
+        else:
+            super().on_response_complete()
+
+    def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
+        if cycle.scope["path"] not in _ALWAYS:
+            if self._admission.full:
+                # Its turn has come when there is no place. What follows it on this connection may be sent again.
+                cycle.response_complete = True
+                self._refuse(self._admission.busy, close=True)
                 return
-        if self._inside >= self._inside_max:
+            app = self._admission.entered(app)
+        super()._start_asgi_task(cycle, app)
+
+    def _take_held(self) -> bytearray:
+        held, self._held = self._held, bytearray()
+        self._admission.held_bytes -= len(held)
+        return held
+
+    def _refuse(self, refusal: Refusal, *, close: bool) -> None:
+        if self.transport.is_closing():
+            return
+        if refusal is self._admission.busy:
             _refused.inc()
-            await self._busy.answer(scope, send)
-            return
-        self._inside += 1
-        try:
-            await self._app(scope, receive, send)
-        finally:
-            self._inside -= 1
+        more = [*self.server_state.default_headers, *([(b"connection", b"close")] if close else ())]
+        self.transport.write(refusal.answer(_language(self.headers or ()), self.parser.get_method(), more))
+        if close:
+            self._end_patience()
+            self.transport.close()
+        else:
+            self._expect_next()
+
+    def _expect_next(self) -> None:
+        """A connection on which nothing comes is closed in the end."""
+        self._unset_keepalive_if_required()
+        self.timeout_keep_alive_task = self.loop.call_later(self.timeout_keep_alive, self.timeout_keep_alive_handler)
+
+    def _lose_patience(self) -> None:
+        self._refuse(self._admission.slow, close=True)
+
+    def _end_patience(self) -> None:
+        if self._patience is not None:
+            self._patience.cancel()
+            self._patience = None
 
 
-async def _received(receive: Any) -> Any:
-    """A receive() that gives the whole body, which has arrived, at once; None: the caller has gone half-way."""
-    pieces: list[bytes] = []
-    size, more = 0, True
-    while more and size <= _BODY_MAX:
-        message = await receive()
-        if message["type"] != "http.request":
-            return None
-        piece = message.get("body", b"")
-        pieces.append(piece)
-        size += len(piece)
-        more = message.get("more_body", False)
-    waiting = [{"type": "http.request", "body": b"".join(pieces), "more_body": more}]
-
-    async def again() -> Any:
-        return waiting.pop() if waiting else await receive()
-
-    return again
-
-
-def _language(scope: Any) -> Lang:
-    for name, value in scope["headers"]:
+def _language(headers: Headers) -> Lang:
+    for name, value in headers:
         if name == b"accept-language":
             return "en" if value[:2].lower() == b"en" else "zh"
     return "zh"

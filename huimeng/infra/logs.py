@@ -72,17 +72,6 @@ def configure_logging(usual: int = logging.INFO, stream: TextIO | None = None, *
     _access.write = _access_lines(stream) if level <= logging.INFO else None
 
 
-def web_server_logging() -> dict[str, Any]:
-    """For granian, which sets up loggers of its own: theirs go the way of all others."""
-    return {
-        "version": 1,
-        "disable_existing_loggers": False,
-        "formatters": {},
-        "handlers": {},
-        "loggers": {"_granian": {"handlers": [], "level": "INFO", "propagate": True}},
-    }
-
-
 def _shared() -> list[structlog.typing.Processor]:
     return [
         structlog.processors.TimeStamper(fmt="iso", utc=True, key="time"),

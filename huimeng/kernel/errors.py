@@ -122,11 +122,25 @@ class RateLimited(BusinessError):
     message_en = "Too many requests; try again in {retry_after} s"
 
 
-class BodyTooSlow(BusinessError):
-    code = "body_too_slow"
+class NotHttp(BusinessError):
+    code = "not_http"
+    status = 400
+    message_zh = "请求不符合 HTTP 格式"
+    message_en = "What was sent is not a valid HTTP request"
+
+
+class HeadTooLarge(BusinessError):
+    code = "head_too_large"
+    status = 431
+    message_zh = "请求头过大"
+    message_en = "The request's headers are too large"
+
+
+class RequestTooSlow(BusinessError):
+    code = "request_too_slow"
     status = 408
-    message_zh = "请求内容发送太慢,已放弃接收"
-    message_en = "The body came too slowly and is not waited for any longer"
+    message_zh = "请求发送太慢,已放弃接收"
+    message_en = "The request came too slowly and is not waited for any longer"
 
 
 class TooBusy(BusinessError):

@@ -88,10 +88,8 @@ class House:
         return done.stdout
 
     def web_workers(self) -> list[int]:
-        """Pids of the processes that answer requests: children of the web server, which is a child of the service."""
-        assert self._process is not None
-        servers = [pid for pid in _children(self._process.pid) if b"huimeng.entry.serve" in _line(pid)]
-        return [pid for server in servers for pid in _children(server) if _line(pid) and b"tracker" not in _line(pid)]
+        """Pids of the processes that answer requests, children of the service."""
+        return [pid for pid in _children(self.pid()) if b"huimeng.entry.serve" in _line(pid)]
 
     def pid(self) -> int:
         assert self._process is not None

@@ -1,164 +1,428 @@
-"""Who comes when the process is full is told so at once; who is inside is not hurt."""
+"""Who comes when the process is full is told so at once; who is inside is not hurt. Over real sockets."""
 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Any
 
 import msgspec
 import pytest
+from uvicorn import Config
+from uvicorn.server import ServerState
 
-from huimeng.infra.admission import Admission
+from huimeng.infra import admission
+from huimeng.infra.admission import BODY_MAX, HEAD_MAX, Admission, Doorway
+
+ALWAYS = [(b"x-frame-options", b"DENY")]
 
 
 class Room:
-    """An application that keeps everybody until the door is opened."""
+    """An application that answers with the body, once the door is open."""
 
     def __init__(self) -> None:
         self.door = asyncio.Event()
         self.inside = 0
+        self.most = 0
+        self.seen: list[tuple[str, bytes]] = []
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         self.inside += 1
-        await self.door.wait()
-        if scope["path"] == "/broken":
-            raise RuntimeError("broken")
-        await send({"type": "http.response.start", "status": 200, "headers": []})
-        await send({"type": "http.response.body", "body": b"ok"})
+        self.most = max(self.most, self.inside)
+        try:
+            message = await receive()
+            self.seen.append((scope["path"], message.get("body", b"")))
+            await self.door.wait()
+            if scope["path"] == "/broken":
+                raise RuntimeError("broken")
+            body = f"{scope['path']} ".encode() + message["body"]
+            length = (b"content-length", str(len(body)).encode())
+            await send({"type": "http.response.start", "status": 200, "headers": [length]})
+            await send({"type": "http.response.body", "body": body})
+        finally:
+            self.inside -= 1
 
 
-async def call(app: Any, path: str = "/v1/orders", language: bytes = b"zh") -> list[dict[str, Any]]:
-    sent: list[dict[str, Any]] = []
+class Answer(msgspec.Struct):
+    status: int
+    headers: dict[str, str]
+    body: bytes
 
-    async def send(message: dict[str, Any]) -> None:
-        sent.append(message)
-
-    async def receive() -> dict[str, Any]:
-        raise AssertionError("a refusal reads no body")
-
-    await app(
-        {"type": "http", "method": "GET", "path": path, "headers": [(b"accept-language", language)]}, receive, send
-    )
-    return sent
+    @property
+    def code(self) -> str:
+        code: str = msgspec.json.decode(self.body)["code"]
+        return code
 
 
-@pytest.mark.parametrize(("language", "word"), [(b"zh-CN", "请求过多"), (b"en-US", "Too many")])
-async def test_one_too_many_is_refused_without_being_let_in(language: bytes, word: str) -> None:
+class Caller:
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._reader, self._writer = reader, writer
+
+    async def send(self, text: bytes) -> None:
+        self._writer.write(text)
+        await self._writer.drain()
+
+    async def answer(self, *, body: bool = True) -> Answer:
+        head = (await asyncio.wait_for(self._reader.readuntil(b"\r\n\r\n"), 5)).decode()
+        line, *lines = head.strip().split("\r\n")
+        headers = {name.lower(): value for name, _, value in (each.partition(": ") for each in lines)}
+        length = int(headers.get("content-length", 0)) if body else 0
+        return Answer(int(line.split()[1]), headers, await self._reader.readexactly(length))
+
+    async def ask(self, text: bytes) -> Answer:
+        await self.send(text)
+        return await self.answer()
+
+    async def closed(self) -> bool:
+        """Nothing more comes."""
+        return await asyncio.wait_for(self._reader.read(), 5) == b""
+
+    def leave(self) -> None:
+        self._writer.transport.abort()
+
+
+class Place:
+    def __init__(self, app: Any, admission: Admission, idle_seconds: int) -> None:
+        self.config = Config(app, http="httptools", ws="none", log_config=None, timeout_keep_alive=idle_seconds)
+        self.config.load()
+        self.state = ServerState()
+        self.admission = admission
+        self.port = 0
+        self._callers: list[Caller] = []
+
+    def doorway(self) -> Doorway:
+        return Doorway(self.config, self.state, {}, admission=self.admission)
+
+    async def caller(self) -> Caller:
+        made = Caller(*await asyncio.open_connection("127.0.0.1", self.port))
+        self._callers.append(made)
+        return made
+
+    async def ask(self, text: bytes) -> Answer:
+        return await (await self.caller()).ask(text)
+
+    def close(self) -> None:
+        for caller in self._callers:
+            caller.leave()
+
+
+@asynccontextmanager
+async def place(app: Any, idle_seconds: int = 75, **given: Any) -> AsyncIterator[Place]:
+    made = Place(app, Admission(ALWAYS, **given), idle_seconds)
+    server = await asyncio.get_running_loop().create_server(made.doorway, "127.0.0.1", 0)
+    made.port = server.sockets[0].getsockname()[1]
+    try:
+        yield made
+    finally:
+        server.close()
+        made.close()
+
+
+async def until(found: Any) -> None:
+    for _ in range(1000):
+        if found():
+            return
+        await asyncio.sleep(0.005)
+    raise TimeoutError
+
+
+def get(path: str = "/v1/orders", *lines: str, method: str = "GET") -> bytes:
+    return "\r\n".join([f"{method} {path} HTTP/1.1", "Host: x", *lines, "", ""]).encode()
+
+
+def post(body: bytes = b"{}", path: str = "/v1/orders", *lines: str) -> bytes:
+    return get(path, f"Content-Length: {len(body)}", *lines, method="POST") + body
+
+
+@pytest.mark.parametrize(("language", "word"), [("zh-CN", "请求过多"), ("en-US", "Too many"), ("", "请求过多")])
+async def test_one_too_many_is_refused_without_being_let_in(language: str, word: str) -> None:
     room = Room()
-    app = Admission(room, inside_max=2)
-    first = [asyncio.create_task(call(app)) for _ in range(2)]
-    await asyncio.sleep(0)
-    start, body = await call(app, language=language)
-    problem = msgspec.json.decode(body["body"])
-    assert (start["status"], dict(start["headers"])[b"retry-after"]) == (429, b"1")
-    assert problem["code"] == "too_busy" and word in problem["detail"]
-    assert int(dict(start["headers"])[b"content-length"]) == len(body["body"])
-    assert room.inside == 2
-    room.door.set()
-    assert [(await task)[0]["status"] for task in first] == [200, 200]
+    async with place(room, inside_max=2) as here:
+        first = [await here.caller() for _ in range(2)]
+        for caller in first:
+            await caller.send(post())
+        await until(lambda: room.inside == 2)
+        refusal = await here.ask(post(b"{}", "/v1/orders", f"Accept-Language: {language}"))
+        assert (refusal.status, refusal.headers["retry-after"], refusal.code) == (429, "1", "too_busy")
+        assert word in msgspec.json.decode(refusal.body)["detail"]
+        assert refusal.headers["content-type"] == "application/problem+json"
+        assert refusal.headers["x-frame-options"] == "DENY"
+        assert len(room.seen) == 2
+        room.door.set()
+        assert [(await caller.answer()).status for caller in first] == [200, 200]
+
+
+async def test_whoever_comes_at_once_no_more_get_in_than_there_are_places() -> None:
+    room = Room()
+    async with place(room, inside_max=3) as here:
+        callers = [await here.caller() for _ in range(50)]
+        for caller in callers:
+            await caller.send(post())
+        await until(lambda: room.inside == 3)
+        await asyncio.sleep(0.05)
+        room.door.set()
+        statuses = sorted([(await caller.answer()).status for caller in callers])
+        assert (statuses, room.most) == ([200] * 3 + [429] * 47, 3)
+
+
+async def test_who_was_refused_gets_in_later_on_the_same_connection() -> None:
+    room = Room()
+    async with place(room, inside_max=1) as here:
+        first, second = await here.caller(), await here.caller()
+        await first.send(post())
+        await until(lambda: room.inside == 1)
+        assert [(await second.ask(post())).status for _ in range(3)] == [429] * 3
+        room.door.set()
+        assert (await first.answer()).body == b"/v1/orders {}"
+        assert (await second.ask(post(b"[]"))).body == b"/v1/orders []"
+
+
+async def test_a_refusal_keeps_to_how_the_connection_is_used() -> None:
+    async with place(Room(), inside_max=0) as here:
+        caller = await here.caller()
+        await caller.send(get(method="HEAD"))
+        refusal = await caller.answer(body=False)
+        assert (refusal.status, int(refusal.headers["content-length"]) > 0) == (429, True)
+        assert (await caller.ask(get())).code == "too_busy"
+        refusal = await caller.ask(get("/v1/orders", "Connection: close"))
+        assert (refusal.status, refusal.headers["connection"]) == (429, "close")
+        assert await caller.closed()
+        old = await here.caller()
+        assert (await old.ask(b"GET /v1/orders HTTP/1.0\r\n\r\n")).status == 429
+        assert await old.closed()
 
 
 async def test_a_place_is_free_again_whatever_happened_there() -> None:
     room = Room()
     room.door.set()
-    app = Admission(room, inside_max=1)
-    for _ in range(3):
-        with pytest.raises(RuntimeError):
-            await call(app, "/broken")
-    assert (await call(app))[0]["status"] == 200
+    async with place(room, inside_max=1) as here:
+        for _ in range(3):
+            assert (await here.ask(get("/broken"))).status == 500
+        assert (await here.ask(get())).status == 200
+        assert here.admission.inside == 0
 
 
-async def test_who_left_leaves_the_place() -> None:
+async def test_who_left_leaves_the_place_when_the_work_is_done() -> None:
     room = Room()
-    app = Admission(room, inside_max=1)
-    task = asyncio.create_task(call(app))
-    await asyncio.sleep(0)
-    task.cancel()
-    with pytest.raises(asyncio.CancelledError):
-        await task
-    room.door.set()
-    assert (await call(app))[0]["status"] == 200
+    async with place(room, inside_max=1) as here:
+        caller = await here.caller()
+        await caller.send(post())
+        await until(lambda: room.inside == 1)
+        caller.leave()
+        await asyncio.sleep(0.05)
+        assert (await here.ask(get())).status == 429
+        room.door.set()
+        await until(lambda: room.inside == 0)
+        assert (await here.ask(get())).status == 200
 
 
-@pytest.mark.parametrize("path", ["/healthz", "/readyz", "/metrics"])
+@pytest.mark.parametrize("path", ["/healthz", "/readyz", "/metrics", "/metrics?x=1"])
 async def test_who_looks_after_it_always_gets_in(path: str) -> None:
     room = Room()
     room.door.set()
-    assert (await call(Admission(room, inside_max=0), path))[0]["status"] == 200
-    assert (await call(Admission(room, inside_max=0)))[0]["status"] == 429
-
-
-class Drops:
-    """A body that comes in pieces; the last one only when it is let go."""
-
-    def __init__(self, *pieces: bytes) -> None:
-        self.pieces = list(pieces)
-        self.go = asyncio.Event()
-
-    async def __call__(self) -> dict[str, Any]:
-        if len(self.pieces) == 1:
-            await self.go.wait()
-        piece = self.pieces.pop(0)
-        return {"type": "http.request", "body": piece, "more_body": bool(self.pieces)}
-
-
-async def post(app: Any, receive: Any) -> list[dict[str, Any]]:
-    sent: list[dict[str, Any]] = []
-
-    async def send(message: dict[str, Any]) -> None:
-        sent.append(message)
-
-    await app({"type": "http", "method": "POST", "path": "/v1/session", "headers": []}, receive, send)
-    return sent
-
-
-async def echo(scope: Any, receive: Any, send: Any) -> None:
-    message = await receive()
-    assert message["more_body"] is False
-    await send({"type": "http.response.start", "status": 200, "headers": []})
-    await send({"type": "http.response.body", "body": message["body"]})
+    async with place(room, inside_max=0) as here:
+        assert (await here.ask(get(path))).status == 200
+        assert (await here.ask(get())).status == 429
+        assert here.admission.inside == 0
 
 
 async def test_who_sends_drop_by_drop_takes_no_place() -> None:
-    app = Admission(echo, inside_max=1)
-    slow = [Drops(b"{", b"}") for _ in range(100)]
-    waiting = [asyncio.create_task(post(app, each)) for each in slow]
-    await asyncio.sleep(0.05)
-    quick = Drops(b"[", b"1", b"]")
-    quick.go.set()
-    assert (await post(app, quick))[1]["body"] == b"[1]"
-    slow[0].go.set()
-    assert (await waiting[0])[1]["body"] == b"{}"
-    for task in waiting:
-        task.cancel()
+    room = Room()
+    room.door.set()
+    async with place(room, inside_max=1) as here:
+        slow = [await here.caller() for _ in range(100)]
+        for caller in slow:
+            await caller.send(post(b"{}")[:-1])
+        assert (await here.ask(post(b"[1]"))).body == b"/v1/orders [1]"
+        await slow[0].send(b"}")
+        assert (await slow[0].answer()).body == b"/v1/orders {}"
+        assert len(room.seen) == 2
 
 
-async def test_a_body_is_not_waited_for_without_end() -> None:
-    start, body = await post(Admission(echo, body_seconds=0.05), Drops(b"{", b"}"))
-    assert start["status"] == 408 and msgspec.json.decode(body["body"])["code"] == "body_too_slow"
+@pytest.mark.parametrize("sent", [post(b"{}")[:-1], post(b"{}")[:30], b"G"], ids=["body", "head", "first byte"])
+async def test_a_request_is_not_waited_for_without_end(sent: bytes) -> None:
+    room = Room()
+    async with place(room, arrival_seconds=0.1) as here:
+        caller = await here.caller()
+        refusal = await caller.ask(sent)
+        assert (refusal.status, refusal.code, refusal.headers["connection"]) == (408, "request_too_slow", "close")
+        assert await caller.closed()
+        assert room.seen == []
+
+
+async def test_a_drop_in_time_is_no_more_patience() -> None:
+    """The whole request has so long, not each piece of it; the next one has as long again."""
+    room = Room()
+    room.door.set()
+    async with place(room, arrival_seconds=0.3) as here:
+        caller = await here.caller()
+        for _ in range(2):
+            await caller.send(post(b"{}")[:-1])
+            await asyncio.sleep(0.2)
+            assert (await caller.ask(b"}")).status == 200
+        await caller.send(post(b"{     }")[:-6])
+        for _ in range(3):
+            await asyncio.sleep(0.09)
+            await caller.send(b" ")
+        assert (await caller.answer()).status == 408
+
+
+async def test_a_connection_on_which_nothing_comes_is_closed() -> None:
+    room = Room()
+    async with place(room, idle_seconds=1, inside_max=0) as here:
+        silent, refused, trickling = [await here.caller() for _ in range(3)]
+        assert (await refused.ask(get())).status == 429
+        for _ in range(4):
+            await asyncio.sleep(0.4)
+            assert (await trickling.ask(get())).status == 429
+        assert await silent.closed() and await refused.closed()
+        assert (await trickling.ask(get())).status == 429
 
 
 async def test_a_body_that_is_too_large_is_left_to_the_framework() -> None:
-    seen: list[int] = []
+    seen: list[tuple[int, bool]] = []
 
     async def measure(scope: Any, receive: Any, send: Any) -> None:
         message = await receive()
-        seen.append(len(message["body"]))
-        assert message["more_body"] is True
+        seen.append((len(message["body"]), message["more_body"]))
+        headers = [(b"content-length", b"0"), (b"connection", b"close")]
+        await send({"type": "http.response.start", "status": 413, "headers": headers})
+        await send({"type": "http.response.body", "body": b""})
 
-    await post(Admission(measure), Drops(b"x" * 3_000_000, b"x" * 3_000_000, b"never asked for"))
-    assert seen == [6_000_000]
+    async with place(measure) as here:
+        caller = await here.caller()
+        await caller.send(get("/v1/orders", f"Content-Length: {3 * BODY_MAX}", method="POST"))
+        await caller.send(b"x" * (BODY_MAX + 1))
+        assert (await caller.answer()).status == 413
+        assert seen[0][0] > BODY_MAX and seen[0][1]
+        assert here.admission.held_bytes == 0
+
+
+async def test_a_file_goes_through_piece_by_piece() -> None:
+    pieces: list[bytes] = []
+
+    async def take(scope: Any, receive: Any, send: Any) -> None:
+        more = True
+        while more:
+            message = await receive()
+            more = message["more_body"]
+            pieces.append(message["body"])
+        await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"0")]})
+        await send({"type": "http.response.body", "body": b""})
+
+    async with place(take, inside_max=1, arrival_seconds=0.1) as here:
+        caller = await here.caller()
+        await caller.send(get("/v1/imports?kind=orders", "Transfer-Encoding: chunked", method="POST"))
+        await until(lambda: here.admission.inside == 1)
+        assert (await here.ask(get())).status == 429
+        for n in range(3):
+            await caller.send(b"3\r\nab%d\r\n" % n)
+            await until(lambda n=n: sum(map(len, pieces)) == 3 * (n + 1))
+            await asyncio.sleep(0.06)
+        assert (await caller.ask(b"0\r\n\r\n")).status == 200
+        assert b"".join(pieces) == b"ab0ab1ab2"
 
 
 async def test_half_a_body_is_nobodys_wish() -> None:
-    messages: list[dict[str, Any]] = [
-        {"type": "http.request", "body": b"{", "more_body": True},
-        {"type": "http.disconnect"},
-    ]
+    room = Room()
+    async with place(room) as here:
+        caller = await here.caller()
+        await caller.send(post(b"x" * 1000)[:-1])
+        await until(lambda: here.admission.held_bytes == 999)
+        caller.leave()
+        await until(lambda: here.admission.held_bytes == 0)
+        assert room.seen == []
 
-    async def receive() -> dict[str, Any]:
-        return messages.pop(0)
 
+async def test_bodies_that_are_not_whole_yet_fill_no_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(admission, "_HELD_MAX", 10_000)
     room = Room()
     room.door.set()
-    assert await post(Admission(room), receive) == [] and room.inside == 0
+    async with place(room) as here:
+        slow = await here.caller()
+        await slow.send(post(b"x" * 20_000)[:-1])
+        await until(lambda: here.admission.held_bytes == 19_999)
+        assert (await here.ask(post())).status == 429
+        assert (await slow.ask(b"x")).status == 429
+        assert (await here.ask(post())).status == 200
+        assert here.admission.held_bytes == 0
+
+
+async def test_requests_one_after_another_are_answered_in_turn() -> None:
+    room = Room()
+    async with place(room, inside_max=1) as here:
+        caller = await here.caller()
+        await caller.send(post(b"1", "/a") + post(b"2", "/b") + get("/c"))
+        await until(lambda: room.seen == [("/a", b"1")])
+        room.door.set()
+        assert [(await caller.answer()).body for _ in range(3)] == [b"/a 1", b"/b 2", b"/c "]
+        assert (room.most, here.admission.inside) == (1, 0)
+
+
+async def test_whose_turn_comes_when_there_is_no_place_is_refused() -> None:
+    room = Room()
+    async with place(room, inside_max=1) as here:
+        first, second = await here.caller(), await here.caller()
+        await first.send(post(b"1", "/a") + post(b"2", "/b") + post(b"3", "/c"))
+        await until(lambda: room.inside == 1)
+        here.admission.inside += 1
+        room.door.set()
+        assert (await first.answer()).body == b"/a 1"
+        refusal = await first.answer()
+        assert (refusal.status, refusal.headers["connection"]) == (429, "close")
+        assert await first.closed()
+        here.admission.inside -= 1
+        assert (await second.ask(get())).status == 200
+        assert [path for path, _ in room.seen] == ["/a", "/v1/orders"]
+
+
+async def test_who_asks_first_whether_to_send_the_body() -> None:
+    room = Room()
+    room.door.set()
+    asking = post(b"{}", "/v1/orders", "Expect: 100-continue")[:-2]
+    async with place(room, inside_max=1) as here:
+        caller = await here.caller()
+        assert (await caller.ask(asking)).status == 100
+        assert (await caller.ask(b"{}")).body == b"/v1/orders {}"
+        here.admission.inside += 1
+        assert (await caller.ask(asking)).status == 429
+        assert await caller.closed()
+
+
+async def test_a_head_without_end_is_refused() -> None:
+    room = Room()
+    async with place(room) as here:
+        caller = await here.caller()
+        await caller.send(b"GET / HTTP/1.1\r\nX-A: " + b"a" * (HEAD_MAX - 100))
+        await asyncio.sleep(0.05)
+        await caller.send(b"a" * 100)
+        refusal = await caller.answer()
+        assert (refusal.status, refusal.code) == (431, "head_too_large")
+        assert room.seen == []
+
+
+@pytest.mark.parametrize(
+    "sent", [b"\0\1\2\r\n\r\n", b"GET / HTTP/9.9\r\n\r\n", b"GET /\r\nHost: x\r\n\r\n", b"CONNECT x:1 HTTP/1.1\r\n\r\n"]
+)
+async def test_what_is_no_http(sent: bytes) -> None:
+    room = Room()
+    room.door.set()
+    async with place(room) as here:
+        caller = await here.caller()
+        refusal = await caller.ask(sent)
+        assert (refusal.status, refusal.code, refusal.headers["x-frame-options"]) == (400, "not_http", "DENY")
+        assert await caller.closed()
+        assert room.seen == []
+
+
+async def test_nothing_is_begun_on_a_connection_that_is_being_closed() -> None:
+    room = Room()
+    room.door.set()
+    async with place(room) as here:
+        caller = await here.caller()
+        await caller.send(b"GET /\r\n\r\n" + post())
+        assert (await caller.answer()).status == 400
+        assert await caller.closed()
+        await asyncio.sleep(0.05)
+        assert room.seen == []

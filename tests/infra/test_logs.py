@@ -17,7 +17,7 @@ import pytest
 
 from huimeng.infra import logs, marks
 from huimeng.infra.database import DatabaseUrls
-from huimeng.infra.logs import configure_logging, web_server_logging
+from huimeng.infra.logs import configure_logging
 from huimeng.infra.marks import Mark
 from huimeng.infra.redaction import redact, redact_text
 from huimeng.infra.teller import Teller
@@ -249,11 +249,14 @@ def test_a_fault_of_a_thread_and_a_warning_are_lines_too(lines: Lines) -> None:
 
 
 def test_the_web_servers_own_lines_take_the_same_way(lines: Lines) -> None:
-    import granian.log
+    from huimeng.entry.serve import server
 
-    granian.log.configure_logging(granian.log.LogLevels.warning, web_server_logging())
-    granian.log.logger.warning("a worker ended")
-    assert lines.last()["logger"] == "_granian"
+    server(None, "httptools")
+    log = logging.getLogger("uvicorn.error")
+    log.error("a fault at 13812345678")
+    log.warning("not asked for")
+    assert (lines.last()["logger"], "13812345678" in lines.text) == ("uvicorn.error", False)
+    assert "not asked for" not in lines.text
 
 
 def test_the_level_is_taken_from_the_environment(monkeypatch: pytest.MonkeyPatch, lines: Lines) -> None:
