@@ -41,17 +41,24 @@ _refused = metrics.REFUSED.labels("too_busy")
 
 
 class Refusal:
-    """Put together once, in both languages: refusing is what a process does most when it can do least."""
+    """Put together once a second, in both languages: refusing is what a process does most when it can do least."""
 
     def __init__(self, error: BusinessError, always: Headers) -> None:
         self._line = b"HTTP/1.1 %d %s\r\n" % (error.status, HTTPStatus(error.status).phrase.encode())
         self._rest = {lang: _rest(error, lang, always) for lang in ("zh", "en")}
+        self._stamp: list[tuple[bytes, bytes]] | None = None
+        self._ready: dict[tuple[Lang, bool], tuple[bytes, bytes]] = {}
 
-    def answer(self, lang: Lang, method: bytes, more: Headers) -> bytes:
-        """The whole answer with more headers in its head; that to a HEAD request has no body."""
-        head, body = self._rest[lang]
-        given = [b"%s: %s\r\n" % header for header in more]
-        return b"".join((self._line, *given, head, b"" if method == b"HEAD" else body))
+    def answer(self, lang: Lang, stamp: list[tuple[bytes, bytes]], *, close: bool) -> tuple[bytes, bytes]:
+        """Head and body. stamp: the server's own headers, a new list whenever the time in it is another."""
+        if stamp is not self._stamp:
+            self._stamp, self._ready = stamp, {}
+        ready = self._ready.get((lang, close))
+        if ready is None:
+            head, body = self._rest[lang]
+            more = [*stamp, (b"connection", b"close")] if close else stamp
+            ready = self._ready[lang, close] = (b"".join((self._line, *map(_header_line, more), head)), body)
+        return ready
 
 
 def _rest(error: BusinessError, lang: Lang, always: Headers) -> tuple[bytes, bytes]:
@@ -63,7 +70,11 @@ def _rest(error: BusinessError, lang: Lang, always: Headers) -> tuple[bytes, byt
     ]
     if error.status == TooBusy.status:
         headers.append((b"retry-after", b"1"))
-    return b"".join([b"%s: %s\r\n" % header for header in headers] + [b"\r\n"]), body
+    return b"".join((*map(_header_line, headers), b"\r\n")), body
+
+
+def _header_line(header: tuple[bytes, bytes]) -> bytes:
+    return b"%s: %s\r\n" % header
 
 
 class Admission:
@@ -163,7 +174,7 @@ class Doorway(HttpToolsProtocol):
         elif self._admission.full and not self._answering:
             self._stage = _REFUSED
             if self.expect_100_continue:
-                # It waits for this word, and sends the body then or never: what comes next can't be told from a late body.
+                # It waits for this word, and sends the body now or never: what comes next may be either.
                 self._refuse(self._admission.busy, close=True)
         elif path in _TAKES_ITS_TIME:
             self._pass_on()
@@ -239,8 +250,8 @@ class Doorway(HttpToolsProtocol):
             return
         if refusal is self._admission.busy:
             _refused.inc()
-        more = [*self.server_state.default_headers, *([(b"connection", b"close")] if close else ())]
-        self.transport.write(refusal.answer(_language(self.headers or ()), self.parser.get_method(), more))
+        head, body = refusal.answer(_language(self.headers or ()), self.server_state.default_headers, close=close)
+        self.transport.write(head if self.parser.get_method() == b"HEAD" else head + body)
         if close:
             self._end_patience()
             self.transport.close()
