@@ -19,7 +19,7 @@ from tests.attack.world import MADE_BY_HAND, World
 _numbers = itertools.count(1)
 # What an answer must never tell: code, queries, files, versions of what is inside.
 TELLTALE = re.compile(
-    rb"Traceback|File \"|\.py\b|psycopg|sqlalchemy|litestar|granian|msgspec\.|relation \"|column \"|violates|"
+    rb"Traceback|File \"|\.py\b|psycopg|sqlalchemy|litestar|uvicorn|httptools|msgspec\.|relation \"|column \"|violates|"
     rb"(?i:select [\w*, ]+ from )|(?i:insert into)|/huimeng/|site-packages"
 )
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ssl
 import subprocess
+import warnings
 from datetime import timedelta
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from huimeng.entry.binding import PlainBeyondLoopback, TlsUnusable, check_binding, is_loopback
+from huimeng.entry.binding import PlainBeyondLoopback, TlsUnusable, check_binding, is_loopback, tls_context
 from huimeng.infra.settings import Settings
 from huimeng.kernel.times import utc_now
 from tests.faults.house import COMMAND, House
@@ -80,6 +81,40 @@ def test_certificates_are_looked_at(tmp_path: Path) -> None:
         with pytest.raises(TlsUnusable) as caught:
             check_binding(settings(HUIMENG_TLS_CERT=str(wrong_cert), HUIMENG_TLS_KEY=str(wrong_key)))
         assert word in caught.value.text("zh"), caught.value.text("zh")
+
+
+def shaken(server: ssl.SSLContext, client: ssl.SSLContext) -> str | None:
+    """The cipher that both agree on; None: none."""
+    to_server, to_client = ssl.MemoryBIO(), ssl.MemoryBIO()
+    ends = [server.wrap_bio(to_server, to_client, server_side=True), client.wrap_bio(to_client, to_server)]
+    for _ in range(4):
+        for end in reversed(ends):
+            try:
+                end.do_handshake()
+            except ssl.SSLWantReadError:
+                continue
+            except ssl.SSLError:
+                return None
+    cipher = ends[0].cipher()
+    return cipher and cipher[0]
+
+
+@pytest.mark.parametrize(
+    ("version", "cipher", "agreed"),
+    [
+        (ssl.TLSVersion.TLSv1_3, "ECDHE+AESGCM", True),
+        (ssl.TLSVersion.TLSv1_2, "ECDHE-ECDSA-AES128-GCM-SHA256", True),
+        (ssl.TLSVersion.TLSv1_2, "ECDHE-ECDSA-AES128-SHA256", False),
+        (ssl.TLSVersion.TLSv1_1, "ALL:@SECLEVEL=0", False),
+    ],
+)
+def test_tls_takes_no_weak_cipher(tmp_path: Path, version: ssl.TLSVersion, cipher: str, *, agreed: bool) -> None:
+    client = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    client.check_hostname, client.verify_mode = False, ssl.CERT_NONE
+    with warnings.catch_warnings(action="ignore"):
+        client.minimum_version = client.maximum_version = version
+    client.set_ciphers(cipher)
+    assert (shaken(tls_context(*certificate(tmp_path)), client) is not None) is agreed
 
 
 def test_run_refuses_in_words(tmp_path: Path) -> None:
