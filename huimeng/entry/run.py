@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import fcntl
+import logging
 import os
 import shutil
 import signal
@@ -29,6 +30,9 @@ from huimeng.infra.logs import configure_logging
 from huimeng.infra.settings import Settings
 from huimeng.kernel.errors import BusinessError
 from huimeng.merchant.service import list_merchants, open_vault
+
+
+log = logging.getLogger("huimeng.run")
 
 
 class AlreadyServing(BusinessError):
@@ -147,7 +151,9 @@ class _Child:
         return subprocess.Popen([sys.executable, "-m", self._module], env=self._environment, start_new_session=True)
 
     def look(self) -> None:
-        if self._process.poll() is not None and time.monotonic() >= self._started + _START_AGAIN_SECONDS:
+        code = self._process.poll()
+        if code is not None and time.monotonic() >= self._started + _START_AGAIN_SECONDS:
+            log.warning("%s has ended (%d) and is started again", self._module, code)
             self._process = self._start()
 
     def ask_to_end(self) -> None:

@@ -92,6 +92,7 @@ def test_the_workers_and_the_postmaster_are_whole_again(house: House) -> None:
         assert time.monotonic() < end
         time.sleep(0.1)
     assert Path(f"/proc/{house.postmaster()}").exists()
+    assert "huimeng.entry.serve has ended (-9) and is started again" in house.log.read_text()
 
 
 async def test_the_answer_to_the_client_is_lost(house: House) -> None:
