@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
+from random import Random
 
 import pytest
 
@@ -136,6 +137,64 @@ async def test_a_dry_run_says_what_an_import_would_do(bench: Bench, shop: Shop, 
     assert await book(bench.db, shop) == before
     real = await import_members(bench, shop.merchant_id, path)
     assert outcomes(dry) == outcomes(real) == [1, 0, 2, 1, 0, 1]
+
+
+async def both_ways(bench: Bench, shop: Shop, path: Path) -> tuple[ImportResult, ImportResult]:
+    """A dry run and the import after it; what the first left out as it was then."""
+    dry = await import_members(
+        bench, shop.merchant_id, path, ImportOptions(dry_run=True, error_file=path.with_suffix(".dry"))
+    )
+    return dry, await import_members(bench, shop.merchant_id, path)
+
+
+async def test_a_dry_run_sees_who_comes_twice_in_the_file(bench: Bench, shop: Shop, tmp_path: Path) -> None:
+    filler = [[f"f{n}", "", "", "", "", "", "", "", ""] for n in range(700)]
+    first, last = [*ROWS[0]], [*ROWS[0]]
+    last[5] = "121"
+    phone_only = ["", "张三", "13800000001", "", "", "", "", "", ""]
+    other_name = ["", "王五", "138-0000-0001", "", "", "", "", "", ""]
+    with_card = ["m2", "", "", "1991-01-01", "", "", "", "", ""]
+    of_two = ["m2", "", "13800000001", "", "", "", "", "", ""]
+    rows = [first, ROWS[1], *filler, phone_only, other_name, with_card, first, of_two, last]
+    path = write(tmp_path / "members.csv", rows)
+    dry, real = await both_ways(bench, shop, path)
+    assert outcomes(dry) == outcomes(real) == [702, 1, 2, 3, 0, 1]
+    assert error_rows(dry.error_file) == error_rows(real.error_file)
+    assert [(f["line"], f["reason_en"].rpartition(": ")[2]) for f in error_rows(dry.error_file)] == [
+        ("705", "name"),
+        ("708", "identities"),
+        ("709", "points, growth"),
+    ]
+
+
+@pytest.mark.parametrize("seed", range(6))
+async def test_a_dry_run_of_any_file_comes_to_what_the_import_comes_to(
+    bench: Bench, shop: Shop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, seed: int
+) -> None:
+    monkeypatch.setattr("huimeng.porting.service.members._WINDOW", 3)
+    monkeypatch.setattr("huimeng.porting.service.members._BLOCK_BYTES", 300)
+    dice = Random(seed)
+    rows = [
+        [
+            dice.choice(["", *(f"m{n}" for n in range(25))]),
+            dice.choice(["", "", "张三", "李四"]),
+            dice.choice(["", "", *(f"1380000{n:04}" for n in range(25)), "12"]),
+            dice.choice(["", "", "1990-03-05", "1850-01-01"]),
+            dice.choice(["", "", "2024-01-02 10:00:00"]),
+            dice.choice(["", "0", "50", "120"]),
+            "",
+            dice.choice(["", "", "300"]),
+            dice.choice(["", "老客", "VIP、老客"]),
+        ]
+        for _ in range(120)
+    ]
+    await import_members(bench, shop.merchant_id, write(tmp_path / "before.csv", rows[:20]))
+    path = write(tmp_path / "members.csv", rows[20:])
+    dry, real = await both_ways(bench, shop, path)
+    assert (outcomes(dry), dry.rows, dry.bad_rows) == (outcomes(real), real.rows, real.bad_rows)
+    assert sorted(map(str, error_rows(dry.error_file))) == sorted(map(str, error_rows(real.error_file)))
+    created, linked, _, conflict, refused, openings = outcomes(dry)
+    assert min(created, linked, conflict, refused, openings) > 0
 
 
 async def test_a_file_without_identities(bench: Bench, shop: Shop, tmp_path: Path) -> None:

@@ -6,13 +6,15 @@ import asyncio
 import time
 from collections import deque
 from collections.abc import Sequence
+from contextlib import closing
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
 from huimeng.infra.crypto import MerchantKeys
-from huimeng.infra.teller import rehearse
+from huimeng.infra.teller import Command, rehearse
 from huimeng.kernel.errors import BusinessError, InvalidInput
 from huimeng.kernel.ids import cell_of
 from huimeng.kernel.times import utc_now
@@ -43,6 +45,7 @@ from huimeng.porting.service.importing import (
 )
 from huimeng.porting.service.taking_in import keep_mapping, open_file
 from huimeng.porting.store.blocks import Reading, Source, header_of
+from huimeng.porting.store.expected import ExpectedMembers
 from huimeng.porting.store.faults_file import FaultFile
 from huimeng.porting.store.folders import work_folder
 from huimeng.porting.store.jobs import Job, Opening, OpeningShelf
@@ -82,7 +85,7 @@ async def import_members(
         async with context.db.tenant(merchant_id) as conn:
             merchant = await get_merchant(conn, merchant_id)
             keys = await merchant_keys(conn, context.vault, merchant_id)
-        with open_errors(path, options) as errors:
+        with open_errors(path, options) as errors, closing(ExpectedMembers(folder)) as expected:
             await keep_mapping(context, merchant_id, "members", options)
             job = None
             if options.dry_run:
@@ -90,7 +93,7 @@ async def import_members(
             else:
                 job = await open_job(context, merchant_id, "members", path, options, errors)
                 errors.begin(lambda row: _is_done(row, job))
-            work = _MemberImport(context, merchant, keys, options, errors, told, job)
+            work = _MemberImport(context, merchant, keys, options, errors, told, job, expected)
             await work.run(source, header)
             kept = errors.close()
     if work.reader.no_rows:
@@ -132,6 +135,7 @@ class _MemberImport:
         errors: FaultFile,
         told: Told,
         job: Job | None,
+        expected: ExpectedMembers,
     ) -> None:
         # line: the last one that is dealt with.
         names = ("created", "linked", "unchanged", "conflict", "refused", "openings_created", "line")
@@ -143,6 +147,7 @@ class _MemberImport:
         self._errors = errors
         self._told = told
         self._job = job
+        self._expected = expected
         self._now = utc_now()
         self._cell_id = cell_of(merchant.merchant_id)
         self._flights: deque[tuple[int, asyncio.Task[_Outcome]]] = deque()
@@ -217,27 +222,35 @@ class _MemberImport:
         return _outcome(record, done, opened)
 
     async def _check(self, records: Sequence[MemberRecord]) -> None:
-        """What _one would come to, for many at once."""
+        """What _one would come to, for many at once, after all rows before them."""
         commands: list[tuple[MemberRecord, ImportMember]] = []
+        outcomes: dict[int, _Outcome] = {}
         for record in records:
             try:
                 commands.append((record, import_member(self._cell_id, self._keys, record.member, now=self._now)))
             except InvalidInput as refusal:
-                self._count(_refused(record, refusal, self.reader))
+                outcomes[record.line] = _refused(record, refusal, self.reader)
+        answers = await self._rehearse([command for _, command in commands])
+        taken = [(record, done) for (record, _), done in zip(commands, answers, strict=True)]
+        openings = {
+            record.line: opening
+            for record, done in taken
+            if isinstance(done, ImportOutcome) and (opening := self._opening(record, done)) is not None
+        }
+        opened = dict(zip(openings, await self._rehearse(list(openings.values())), strict=True))
+        for record, done in taken:
+            told = opened.get(record.line)
+            refused = [each for each in (done, told) if isinstance(each, BusinessError)]
+            if refused:
+                outcomes[record.line] = _refused(record, refused[0], self.reader)
+            else:
+                outcomes[record.line] = _outcome(record, done, "" if told is None else told.outcome)
+        for record in records:
+            self._count(outcomes[record.line])
+
+    async def _rehearse(self, commands: Sequence[Command]) -> list[Any]:
         async with self._context.db.reader(self._merchant.merchant_id) as conn:
-            answers = await rehearse(conn, _SHELVES, [command for _, command in commands], self._now)
-            for (record, _), done in zip(commands, answers, strict=True):
-                if isinstance(done, BusinessError):
-                    self._count(_refused(record, done, self.reader))
-                    continue
-                opening = self._opening(record, done)
-                opened = ""
-                if opening is not None:
-                    # A member who is only to be created has none yet.
-                    known = [opening] if done.outcome != "created" else []
-                    looked_up = await rehearse(conn, _SHELVES, known, self._now)
-                    opened = looked_up[0].outcome if looked_up else "created"
-                self._count(_outcome(record, done, opened))
+            return await rehearse(conn, _SHELVES, commands, self._now, self._expected)
 
     def _opening(self, record: MemberRecord, done: ImportOutcome) -> OpenBalance | None:
         if done.member_id is None or done.outcome == "conflict" or not (record.lots or record.growth):
