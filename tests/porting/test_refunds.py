@@ -333,3 +333,25 @@ async def test_a_return_whose_signs_differ_is_no_sale(bench: Bench, shop: Shop, 
     fault = error_rows(result.error_file)[0]
     assert (fault["line"], fault["code"], fault["order_no"]) == ("4", "signs_differ", "A2")
     assert set(await orders(bench.db, shop)) == {"A1", "A3"}
+
+
+async def test_refused_refunds_are_known_by_their_number(bench: Bench, shop: Shop, tmp_path: Path) -> None:
+    rows = [
+        *sold(),
+        ["R1", LATER, "milk", "-1", "-10.00", "", "A9", ""],
+        ["", LATER, "milk", "-1", "-10.00", "", "A8", ""],
+        ["R3", LATER, "wine", "-1", "-10.00", "", "A1", ""],
+        ["R4", LATER, "milk", "-1", "-10.00", "", "A1", ""],
+        ["R4", LATER, "milk", "-1", "ten", "", "A1", ""],
+    ]
+    for dry_run in (True, False):
+        path = write(tmp_path / "a.csv", rows)
+        result = await import_orders(bench, shop.merchant_id, path, ImportOptions(dry_run=dry_run))
+        told = {(f["code"], f["order_no"]) for f in error_rows(result.error_file)}
+        assert told >= {
+            ("refund_without_order", "R1"),
+            ("refund_without_order", "A8"),
+            ("bad_amount", "R4"),
+            ("order_incomplete", "R4"),
+        }
+        assert dry_run or ("refund_line_unknown", "R3") in told

@@ -112,6 +112,35 @@ def test_every_bad_cell_of_a_row_is_reported(read: Reader) -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("row", "number"),
+    [
+        (b"B1,soon,s9,free", "B1"),
+        (b"B1,2025-03-01 10:00:00,s9,1", "B1"),
+        (b"B1,2025-03-01 10:00:00,s1,ten", "B1"),
+        (b"B1,2025-03-01 10:00:00,s1", "B1"),
+        (b"B1,2025-03-01 10:00:00,s1,1,x", "B1"),
+        (b'B1,2025-03-01 10:00:00,"s1"x,1', "B1"),
+        (b'"B1","2025-03-01 10:00:00","s1"x,1', "B1"),
+        (b"B1,2025-03-01 10:00:00,s\xff,1", "B1"),
+        (b"B1,2025-03-01 10:00:00," + b"x" * 70_000 + b",1", "B1"),
+        (b"B1,2025-03-01 10:00:00," + b"x" * 300_000 + b",1", "B1"),
+        (b"3.12E+17,2025-03-01 10:00:00,s1,1", "3.12E+17"),
+        (b"B\x00,2025-03-01 10:00:00,s1,1", "B\N{REPLACEMENT CHARACTER}"),
+        (b",2025-03-01 10:00:00,s1,1", ""),
+        (b'"B1,2025-03-01 10:00:00,s1,1', ""),
+    ],
+)
+def test_a_bad_row_is_known_by_its_order_number(read: Reader, row: bytes, number: str) -> None:
+    found = read((HEAD + GOOD).encode() + row + b"\n")
+    assert found.faults and {fault["order_no"] for fault in found.faults} == {number}
+
+
+def test_a_bad_row_that_only_has_the_original_order(read: Reader) -> None:
+    (fault,) = read(HEAD.replace("order_no", "order_no,original_no") + ",A1,soon,s1,-1\n").faults
+    assert (fault["code"], fault["order_no"]) == ("bad_time", "A1")
+
+
 def test_wrong_bytes_cost_one_row(read: Reader) -> None:
     data = (HEAD + GOOD).encode() + b"B\xff\xfe,2025-03-01 10:00:00,s1,1\n" + GOOD.replace("A1", "A2").encode()
     found = read(data)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from datetime import date, datetime
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any
@@ -112,7 +112,7 @@ class MemberRows:
             self.reached = end
         return end
 
-    def lost(self, line: int, fault: RowFault) -> None:
+    def lost(self, line: int, fault: RowFault, row: Sequence[str] = ()) -> None:
         self.rows += 1
         self.bad_rows += 1
         self._report(fault)

@@ -184,11 +184,11 @@ class OrderRows:
 
     reached = 0
 
-    def lost(self, line: int, fault: RowFault) -> None:
-        """A row that could not be read at all."""
+    def lost(self, line: int, fault: RowFault, row: Sequence[str] = ()) -> None:
+        """A row that could not be read; row: what can be told of its first cells all the same."""
         self.rows += 1
         self.bad_rows += 1
-        self._report(fault)
+        self._report(msgspec.structs.replace(fault, order_no=self._number_in(row)))
         self._orphan(None, line)
 
     def finish(self) -> None:
@@ -311,7 +311,8 @@ class OrderRows:
         self.rows += 1
         self.bad_rows += 1
         code = "too_many_cells" if len(row) > width else "too_few_cells"
-        self._report(RowFault(line, code, value=shown(row[0]), note=f"{len(row)} / {width}"))
+        note = f"{len(row)} / {width}"
+        self._report(RowFault(line, code, value=shown(row[0]), note=note, order_no=self._number_in(row)))
         # As a row of the right width, so that its cells can be compared with its neighbours'.
         whole = [*row, *[""] * width]
         places = (self._header.places.get(field) for field in _HEAD[:3])
@@ -329,8 +330,9 @@ class OrderRows:
             self.no_rows += 1
             return
         self.bad_rows += 1
+        number = self._number_in(row)
         for fault in self._faults(row, line):
-            self._report(fault)
+            self._report(msgspec.structs.replace(fault, order_no=number))
         self._orphan((head[0], head[1], head[2]), line)
 
     def _bad_line(self, row: list[str], line: int) -> None:
@@ -349,6 +351,18 @@ class OrderRows:
             store, order_no, at = self._last[:3]
             number = self._original or order_no
             self._refunds(self._day, (store, number, at, order_no, "return", "", line, None))
+
+    def _number_in(self, row: Sequence[str]) -> str:
+        """The order's number as the error file tells it, also one that can't be taken as it is."""
+        for field in ("order_no", "original_no"):
+            place = self._header.places.get(field, len(row))
+            cell = row[place].strip() if place < len(row) else ""
+            if cell:
+                try:
+                    return cells.code(cell, ORDER_NO_CHARACTERS)
+                except CellFault:
+                    return shown(cell)
+        return ""
 
     def _is_refund(self) -> bool:
         return bool(self._original) or (self._last is not None and self._last[4] == "refunded")
@@ -373,8 +387,11 @@ class OrderRows:
 
     def _faults(self, row: list[str], line: int) -> Iterable[RowFault]:
         """Every bad cell of the row."""
+        place = self._header.places.get("original_no")
+        # A refund needs no number of its own.
+        number = cells.required_code if place is None or not row[place].strip() else cells.code
         parsers: Mapping[str, Callable[[str], object]] = {
-            "order_no": lambda cell: cells.required_code(cell, ORDER_NO_CHARACTERS),
+            "order_no": lambda cell: number(cell, ORDER_NO_CHARACTERS),
             "store": self._store,
             "member": lambda cell: cells.code(cell, CODE_CHARACTERS),
             "tender": words.tender,

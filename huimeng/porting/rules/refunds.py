@@ -33,8 +33,15 @@ class Refund(msgspec.Struct, frozen=True):
     returned: tuple[tuple[int, Line], ...] = ()
 
 
-def gather(runs: Iterable[RefundRun], day: int) -> list[Refund | int]:
-    """The refunds of a day by time; an int is the bad row of one that must not be taken in part."""
+class BrokenRefund(msgspec.Struct, frozen=True):
+    """One that must not be taken in part: its bad row, and the number that the row has."""
+
+    line: int
+    number: str
+
+
+def gather(runs: Iterable[RefundRun], day: int) -> list[Refund | BrokenRefund]:
+    """The refunds of a day by time."""
     events: dict[tuple[StoreKey, str, str], list[RefundRun]] = {}
     states: dict[tuple[StoreKey, str], list[RefundRun]] = {}
     for run in runs:
@@ -43,7 +50,7 @@ def gather(runs: Iterable[RefundRun], day: int) -> list[Refund | int]:
         else:
             # One without a number of its own is all that is given back on the day: its time may be told otherwise.
             events.setdefault((run[0], run[1], run[3]), []).append(run)
-    found: list[tuple[int, int, Refund | int]] = []
+    found: list[tuple[int, int, Refund | BrokenRefund]] = []
     for (store, order_no, number), group in events.items():
         at, first = min(run[2] for run in group), min(run[6] for run in group)
         bad = next((run[6] for run in group if run[7] is None), None)
@@ -51,7 +58,7 @@ def gather(runs: Iterable[RefundRun], day: int) -> list[Refund | int]:
         if bad is None:
             found.append((at, first, Refund(store, order_no, number, day, first, lines)))
         elif lines:
-            found.append((at, first, bad))
+            found.append((at, first, BrokenRefund(bad, number or order_no)))
     for (store, order_no), group in states.items():
         at, first = min(run[2] for run in group), min(run[6] for run in group)
         returned = tuple((int(run[5]), line) for run in group for line in run[7] or ())

@@ -19,7 +19,15 @@ from huimeng.order.store import find_by_identity
 from huimeng.porting.rules.faults import CellFault, RowFault
 from huimeng.porting.rules.order_rows import is_return
 from huimeng.porting.rules.orders import Draft
-from huimeng.porting.rules.refunds import Refund, gather, lines_to_end, marks, parts_given_back, parts_to_reach
+from huimeng.porting.rules.refunds import (
+    BrokenRefund,
+    Refund,
+    gather,
+    lines_to_end,
+    marks,
+    parts_given_back,
+    parts_to_reach,
+)
 from huimeng.porting.service.importing import Context, ImportOptions, send
 from huimeng.porting.store.faults_file import FaultFile
 from huimeng.porting.store.sales import Sale, find_sales, load_orders, reasons_of
@@ -32,7 +40,10 @@ Outcome = Literal["created", "unchanged"]
 
 
 class _Wish(msgspec.Struct, frozen=True):
-    """What is to become of a stored order. refund None: returned lines of it, or all of it when there are none."""
+    """What is to become of a stored order. refund None: returned lines of it, or all of it when there are none.
+
+    order_no: as the row has it, so a refund's own number where it has one.
+    """
 
     order_id: int
     line: int
@@ -120,14 +131,16 @@ class Refunder:
                 await self._take(date.fromordinal(day), gather(runs, day))
         await self.flush()
 
-    async def _take(self, day: date, refunds: Sequence[Refund | int]) -> None:
+    async def _take(self, day: date, refunds: Sequence[Refund | BrokenRefund]) -> None:
         numbers = sorted({each.order_no for each in refunds if isinstance(each, Refund)})
         async with self._context.db.reader(self._merchant_id) as conn:
             sales = await find_sales(conn, self._cell_id, self._options.source, numbers)
         for refund in refunds:
-            if isinstance(refund, int):
-                self._refuse(RowFault(refund, "order_incomplete", note=str(refund)))
+            if isinstance(refund, BrokenRefund):
+                line = refund.line
+                self._refuse(RowFault(line, "order_incomplete", note=str(line), order_no=refund.number))
                 continue
+            number = refund.number or refund.order_no
             try:
                 sale = self._sale(refund, day, sales.get(refund.order_no, []))
             except CellFault as fault:
@@ -135,10 +148,9 @@ class Refunder:
                     self.counts["refunds_created"] += 1
                 elif not refund.returned:
                     # An order that was not taken has said so itself.
-                    note = fault.note
-                    self._refuse(RowFault(refund.first_line, fault.code, note=note, order_no=refund.number))
+                    self._refuse(RowFault(refund.first_line, fault.code, note=fault.note, order_no=number))
                 continue
-            await self._add(_Wish(sale.order_id, refund.first_line, refund.order_no, refund))
+            await self._add(_Wish(sale.order_id, refund.first_line, number, refund))
 
     def _sale(self, refund: Refund, day: date, sales: Sequence[Sale]) -> Sale:
         """CellFault when the order isn't there, or when it can't be told which of several is meant."""

@@ -65,7 +65,7 @@ class Taker(Protocol):
 
     def take(self, reader: Reader, before: int) -> int: ...
 
-    def lost(self, line: int, fault: RowFault) -> None: ...
+    def lost(self, line: int, fault: RowFault, row: Sequence[str] = ()) -> None: ...
 
 
 def open_source(
@@ -239,14 +239,15 @@ class Reading:
                     yield rest[:cut]
                     rest = rest[cut:]
                 else:
+                    start = self._skip_line(file, start, end, rest[:CELL_CHARACTERS])
                     rest = b""
-                    start = self._skip_line(file, start, end)
         if rest:
             yield rest
 
-    def _skip_line(self, file: BinaryIO, start: int, end: int) -> int:
+    def _skip_line(self, file: BinaryIO, start: int, end: int, begun_with: bytes) -> int:
         self._parse(self._carried, final=True)
-        self._taker.lost(self._line + 1, RowFault(self._line + 1, "cell_too_long", note=str(CELL_CHARACTERS)))
+        begun = self._remains(begun_with.decode(self._source.encoding, "replace"))
+        self._taker.lost(self._line + 1, RowFault(self._line + 1, "cell_too_long", note=str(CELL_CHARACTERS)), begun)
         while start < end:
             data = file.readline(min(BLOCK_BYTES, end - start))
             start += len(data)
@@ -280,9 +281,9 @@ class Reading:
                 good.append(line.decode(self._source.encoding))
             except UnicodeDecodeError:
                 self._parse(good, final=True)
-                value = shown(line.decode(self._source.encoding, "replace").strip())
-                number = self._line + 1
-                self._taker.lost(number, RowFault(number, "bad_encoding", "", value, self._source.encoding))
+                text, number = line.decode(self._source.encoding, "replace"), self._line + 1
+                fault = RowFault(number, "bad_encoding", "", shown(text.strip()), self._source.encoding)
+                self._taker.lost(number, fault, self._remains(text))
                 self._line += 1
                 good = []
         self._parse(good, final=False)
@@ -307,12 +308,22 @@ class Reading:
                     self._carried = lines[at:]
                     self._line = before + at
                     return
-                taker.lost(before + at + 1, _fault(before + at + 1, lines[at], error))
+                taker.lost(before + at + 1, _fault(before + at + 1, lines[at], error), self._remains(lines[at]))
                 at += 1
         self._line = before + len(lines)
 
+    def _remains(self, text: str) -> list[str]:
+        """The cells of a row that can't be taken as they seem to be; one with a quote in it may be several, so it and
+        what follows are left out."""
+        cells = text[:CELL_CHARACTERS].rstrip("\r\n").split(self._source.delimiter)
+        return [cell.strip('"') for cell in itertools.takewhile(_is_one, cells)]
+
     def _reader(self, lines: Iterator[str]) -> Reader:
         return csv.reader(lines, strict=True, delimiter=self._source.delimiter)
+
+
+def _is_one(cell: str) -> bool:
+    return '"' not in cell or (len(cell) > 1 and cell.count('"') == 2 and cell[0] == cell[-1] == '"')
 
 
 def _fault(line: int, text: str, error: csv.Error) -> RowFault:
