@@ -23,7 +23,7 @@ from huimeng.infra.audit.verifying import verify
 from huimeng.infra.crypto import Vault
 from huimeng.infra.database import Database
 from huimeng.infra.teller import Teller
-from huimeng.kernel.cells import defused
+from huimeng.kernel.cells import defused, plain
 from huimeng.merchant.authentication import Principal
 from tests.conftest import Shop, make_shop
 from tests.desk import new_key
@@ -190,6 +190,8 @@ async def test_the_export_is_a_table_that_runs_nothing(
 def test_what_begins_like_a_formula_is_defused(sign: str) -> None:
     assert defused(f"{sign}1") == f"'{sign}1"
     assert defused(f"1{sign}") == f"1{sign}"
+    for text in (f"{sign}1", f"1{sign}", f"'{sign}1", f"''{sign}1", "'1", "''", ""):
+        assert plain(defused(text)) == text
 
 
 async def test_another_merchant_sees_nothing_of_it(

@@ -12,6 +12,7 @@ from typing import IO, Self
 
 import msgspec
 
+from huimeng.kernel.cells import plain
 from huimeng.porting.errors import BadImportOption, ImportRunning
 from huimeng.porting.rules.faults import FAULT_HEADER, RowFault, fault_cells
 
@@ -80,7 +81,7 @@ _COUNTED_ROWS = 200_000
 
 
 class BadRow(msgspec.Struct, frozen=True):
-    """A row of the error file; line None: it is not known."""
+    """A row of the error file, its cells as they were in the input; line None: it is not known."""
 
     line: int | None
     column: str
@@ -116,6 +117,6 @@ def read_faults(path: Path, limit: int) -> BadRows:
                 continue
             counts[row[3]] += 1
             if len(items) < limit:
-                items.append(BadRow(int(row[0]) if row[0].isdecimal() else None, *row[1:]))
+                items.append(BadRow(int(row[0]) if row[0].isdecimal() else None, *map(plain, row[1:])))
         counted_all = next(rows, None) is None
     return BadRows(items, [BadRowCount(code, count) for code, count in counts.most_common()], counted_all)
