@@ -21,6 +21,7 @@ from huimeng.kernel.errors import InvalidInput, PermissionDenied, TooBusy
 from huimeng.porting import schemas
 from huimeng.porting.errors import UploadBroken, UploadTypeUnsupported
 from huimeng.porting.rules.faults import FAULT_HEADER
+from huimeng.porting.rules.names import attachment, error_file_name
 from huimeng.porting.service import tasks
 from huimeng.porting.service.importing import ImportOptions, UnknownMemberPolicy, check_options
 from huimeng.porting.service.preview import Preview, bad_rows, preview
@@ -199,12 +200,14 @@ async def get_import_errors(request: Req, import_id: ImportId) -> Response[Any]:
         path = tasks.error_file(_uploads(request), task)
         if path is not None:
             await tasks.record_download(conn, task)
-    name = f"import-{task.import_id}-errors.csv"
-    headers = {"X-Content-Type-Options": "nosniff", "Cache-Control": "no-store"}
+    headers = {
+        "Content-Disposition": attachment(error_file_name(task.file_name), f"{task.kind}-errors.csv"),
+        "X-Content-Type-Options": "nosniff",
+        "Cache-Control": "no-store",
+    }
     if path is None:
-        headers["Content-Disposition"] = f'attachment; filename="{name}"'
         return Response("\ufeff" + ",".join(FAULT_HEADER) + "\r\n", media_type=_CSV, headers=headers)
-    return File(path, filename=name, media_type=_CSV, headers=headers)
+    return File(path, media_type=_CSV, headers=headers)
 
 
 @get(

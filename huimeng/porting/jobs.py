@@ -159,6 +159,7 @@ class Importer:
             dry_run=task.dry_run,
             error_file=self._uploads.errors(*place, task.dry_run),
             work_dir=self._uploads.work_dir,
+            file_name=task.file_name,
         )
         run = import_members if task.kind == "members" else import_orders
         path = self._uploads.file(*place, task.file_name)

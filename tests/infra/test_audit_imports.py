@@ -60,7 +60,7 @@ async def test_over_http_it_is_its_callers_and_so_are_its_bad_rows(
     principal = Principal(shop.merchant_id, shop.cell_id, frozenset("*"), "key:3", 3)
     async with served(huimeng.porting.http.routes, principal, db=context.db, uploads=uploads) as client:
         headers = {"Idempotency-Key": new_key("import"), "Content-Type": "text/csv"}
-        params = {"kind": "members", "file_name": "m.csv"}
+        params = {"kind": "members", "file_name": "C:\\x\\三月\u202e会员.csv"}
         made = await client.post("/v1/imports", content=MEMBERS, headers=headers, params=params)
         assert made.status_code == 202, made.text
         act_as(SYSTEM)
@@ -73,6 +73,10 @@ async def test_over_http_it_is_its_callers_and_so_are_its_bad_rows(
         ("import.started", "key:3"),
         ("import.finished", "key:3"),
         ("export.import_result", "key:3"),
+    ]
+    assert [each.after and each.after.get("file_name") for each in found] == ["三月会员.csv"] * 2 + [
+        None,
+        "三月会员.csv",
     ]
     assert found[0].object_id == found[3].object_id == made.json()["import_id"]
 

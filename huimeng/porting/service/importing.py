@@ -22,6 +22,7 @@ from huimeng.kernel.errors import TooBusy, Unavailable
 from huimeng.kernel.ids import cell_of
 from huimeng.kernel.times import zone
 from huimeng.porting.errors import BadImportOption, FileUnreadable
+from huimeng.porting.rules.names import shown_name
 from huimeng.porting.store.faults_file import FaultFile
 from huimeng.porting.store.jobs import Job, begin_job, save_job
 
@@ -50,7 +51,8 @@ class ImportOptions(msgspec.Struct, frozen=True, kw_only=True):
     """source_timezone: of times without a zone, the store's own when None. error_file: beside the input when None.
     work_dir: where the spill lies, the system's temporary folder when None. with_file: the other report of a pair.
     mapping: column -> field, kept for this source. store: of all rows, whatever the file says. date_order: of dates
-    such as 01/02/2024, only unambiguous ones are taken when it is empty."""
+    such as 01/02/2024, only unambiguous ones are taken when it is empty. file_name: as it was given, when the file
+    itself is called otherwise."""
 
     dry_run: bool = False
     earn: bool = True
@@ -65,6 +67,7 @@ class ImportOptions(msgspec.Struct, frozen=True, kw_only=True):
     mapping: dict[str, str] = {}
     store: str | None = None
     date_order: Literal["", "mdy", "dmy"] = ""
+    file_name: str | None = None
 
 
 class ImportResult(msgspec.Struct, frozen=True, kw_only=True):
@@ -155,10 +158,11 @@ async def open_job(
     told |= {name: value for name, value in further.items() if value}
     spelling = msgspec.json.encode(told, order="sorted").decode()
     digest = await asyncio.to_thread(_sha256, path)
+    name = shown_name(options.file_name or path.name, kind)
     async with context.db.tenant(merchant_id) as conn:
-        job = await begin_job(conn, merchant_id, kind, path.name, digest, spelling, str(errors.path))
+        job = await begin_job(conn, merchant_id, kind, name, digest, spelling, str(errors.path))
         if not job.resumed:
-            after = {"kind": kind, "file_name": path.name, "sha256": digest.hex(), **told}
+            after = {"kind": kind, "file_name": name, "sha256": digest.hex(), **told}
             await _record(conn, merchant_id, "import.started", job, after)
     return job
 

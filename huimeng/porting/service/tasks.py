@@ -21,6 +21,7 @@ from huimeng.porting.errors import (
     ImportNotStartable,
     TooManyImports,
 )
+from huimeng.porting.rules.names import shown_name
 from huimeng.porting.store import tasks as store
 from huimeng.porting.store.tasks import Kind, Progress, Task
 from huimeng.porting.store.uploads import Upload, Uploads
@@ -28,7 +29,6 @@ from huimeng.porting.store.uploads import Upload, Uploads
 # Of one merchant.
 WAITING_MAX = 20
 KEPT_BYTES_MAX = 10 * 1024 * 1024 * 1024
-_NAME_MAX = 200
 
 
 async def add(
@@ -72,13 +72,6 @@ async def add(
     await _record(conn, task, "import.queued", dry_run=task.dry_run, file_size=task.file_size, options=options)
     uploads.keep(upload, merchant_id, task.import_id, task.file_name)
     return task
-
-
-def shown_name(given: str, kind: str) -> str:
-    """The last part of a given name, without what no file name holds; the kind when nothing is left."""
-    last = given.replace("\\", "/").rsplit("/", 1)[-1]
-    name = "".join(c for c in last if c.isprintable() and c not in '<>:"|?*')[-_NAME_MAX:].strip(" .")
-    return name or kind
 
 
 async def get(conn: Connection, merchant_id: int, import_id: str) -> Task:

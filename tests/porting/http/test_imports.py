@@ -21,7 +21,7 @@ from huimeng.porting.service import tasks as use_cases
 from huimeng.porting.store import tasks
 from huimeng.porting.store.tasks import Task
 from tests.conftest import Shop, make_shop
-from tests.porting.handing import BAD, hand_in, look
+from tests.porting.handing import BAD, ORDERS, hand_in, look
 from tests.served import caller, fresh, token
 
 
@@ -66,6 +66,28 @@ async def test_no_cell_of_the_error_file_is_a_formula(till: httpx.AsyncClient, w
     assert "attachment" in answer.headers["content-disposition"]
     assert answer.headers["x-content-type-options"] == "nosniff"
     assert "'=cmd|calc" in answer.text and ",=cmd" not in answer.text and "\n=" not in answer.text
+    (shown,) = (await till.get(f"/v1/imports/{started['import_id']}/bad-rows")).json()["items"]
+    assert (shown["value"], shown["order_no"]) == ("ten", "=cmd|calc")
+
+
+@pytest.mark.parametrize(
+    ("given", "plain", "encoded"),
+    [
+        ("members.xlsx", "members-errors.csv", None),
+        ("会员.xlsx", "orders-errors.csv", "%E4%BC%9A%E5%91%98-%E9%94%99%E8%AF%AF.csv"),
+        ('a";x=é\r\nSet-Cookie: b.csv', "orders-errors.csv", "a%3Bx%3D%C3%A9Set-Cookie%20b-errors.csv"),
+        ("../../" + "长" * 300 + ".csv", "orders-errors.csv", "%E9%95%BF" * 80 + "-%E9%94%99%E8%AF%AF.csv"),
+    ],
+)
+async def test_the_error_file_is_called_like_the_file(
+    till: httpx.AsyncClient, worker: Importer, given: str, plain: str, encoded: str | None
+) -> None:
+    for text in (BAD, ORDERS.replace("A1", "A2")):
+        started = await hand_in(till, text, file_name=given)
+        await worker.run_waiting()
+        answer = await till.get(f"/v1/imports/{started['import_id']}/errors")
+        more = f"; filename*=UTF-8''{encoded}" if encoded else ""
+        assert answer.headers.get_list("content-disposition") == [f'attachment; filename="{plain}"{more}']
 
 
 async def test_pages_newest_first(till: httpx.AsyncClient) -> None:

@@ -20,7 +20,7 @@ from huimeng.infra.crypto import Vault
 from huimeng.infra.database import Database
 from huimeng.porting import http as porting_http
 from huimeng.porting.jobs import Importer
-from huimeng.porting.service import tasks as use_cases
+from huimeng.porting.rules.names import shown_name
 from huimeng.porting.store import uploads
 from tests.conftest import Shop, make_shop
 from tests.porting.handing import BAD, MEMBERS, ORDERS, hand_in, incoming, look, part
@@ -113,7 +113,7 @@ async def test_a_malformed_form_is_refused(till: httpx.AsyncClient, context: Con
 async def test_a_given_name_is_no_path(
     till: httpx.AsyncClient, context: Context, shop: Shop, given: str, shown: str
 ) -> None:
-    assert use_cases.shown_name(given, "orders") == shown
+    assert shown_name(given, "orders") == shown
     place = uploads.Uploads(context.settings.data_dir).file(1, uuid.uuid4(), shown)
     assert place.name in ("data", "data.csv") and place.parent.parent.name == "1"
 
