@@ -166,6 +166,18 @@ class ImportNotCheckable(Conflict):
     message_en = "A file that is being worked on, or was imported for real, can't be checked again (it is {state})"
 
 
+class ImportNotDiscardable(Conflict):
+    code = "import_not_discardable"
+    message_zh = "正在处理或已正式导入过的文件不能删除(此导入为 {state})"
+    message_en = "A file that is being worked on, or was imported for real, can't be discarded (it is {state})"
+
+
+class ImportFileInUse(Conflict):
+    code = "import_file_in_use"
+    message_zh = "另一份报表的导入正在用这个文件,请等它结束再删除"
+    message_en = "The import of the other report is using this file; wait until it is over"
+
+
 class ImportIsOver(Conflict):
     code = "import_is_over"
     message_zh = "此导入已结束({state}),不能取消"

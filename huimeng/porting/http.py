@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator
 from typing import Annotated, Any
 
 import msgspec
-from litestar import Response, get, post
+from litestar import Response, delete, get, post
 from litestar.exceptions import InternalServerException
 from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import HeaderParameter, JSONBody, PathParameter, QueryParameter
@@ -26,6 +26,7 @@ from huimeng.porting.service import tasks
 from huimeng.porting.service.importing import ImportOptions, UnknownMemberPolicy, check_options
 from huimeng.porting.service.preview import Preview, bad_rows, preview
 from huimeng.porting.store.faults_file import BadRows
+from huimeng.porting.store.tasks import Task
 from huimeng.porting.store.uploads import IMPORT_MAX_BYTES, Upload, Uploads
 
 # Files that one process receives at once, and the longest silence of a sender: slow ones must not use up all places.
@@ -307,6 +308,31 @@ async def cancel_import(request: Req, import_id: ImportId, key: Key = "") -> Res
     return await run_write(request, principal, produce)
 
 
+@delete(
+    "/v1/imports/{import_id:str}",
+    status_code=200,
+    tags=["imports"],
+    summary="删除未导入的文件 / discard a file that was not imported",
+    description="从列表中移除并删除文件;正在处理或已正式导入过的不能删除。It leaves the list, its files are deleted; "
+    "what is under way or was imported for real stays. The answer is the import as it was. Scope: imports:write. "
+    "Errors: import_not_found, import_not_discardable, import_file_in_use.",
+    responses={200: _IMPORT},
+)
+async def discard_import(request: Req, import_id: ImportId, key: Key = "") -> Response[bytes]:
+    principal = _whole_merchant(request, "imports:write")
+    gone: list[Task] = []
+
+    async def produce(conn: Connection) -> schemas.ImportOut:
+        gone.append(await tasks.discard(conn, principal.merchant_id, import_id))
+        return schemas.import_out(gone[0])
+
+    answer = await run_write(request, principal, produce)
+    for task in gone:
+        # What a process that dies here leaves behind goes with the other folders that no import knows of.
+        await asyncio.to_thread(_uploads(request).delete, task.merchant_id, task.import_id)
+    return answer
+
+
 def _whole_merchant(request: Req, scope: str) -> Any:
     """A file may hold any store's orders: who works in some stores only has nothing to do here."""
     principal = caller(request, scope)
@@ -379,5 +405,5 @@ def _fingerprint(wanted: schemas.ImportRequest, upload: Upload) -> bytes:
 
 routes: list[Any] = [
     *(create_import, list_imports, get_import, get_import_errors, preview_import, list_bad_rows),
-    *(check_import, start_import, cancel_import),
+    *(check_import, start_import, cancel_import, discard_import),
 ]

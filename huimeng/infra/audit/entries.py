@@ -19,6 +19,7 @@ Action = Literal[
     "export.audit",
     "export.import_result",
     "import.cancelled",
+    "import.discarded",
     "import.finished",
     "import.queued",
     "import.started",

@@ -6,6 +6,8 @@ import uuid
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from huimeng.infra.audit import Action, record
 from huimeng.infra.database import Connection
 from huimeng.infra.heads import lock_head
@@ -13,9 +15,11 @@ from huimeng.kernel.errors import InvalidInput
 from huimeng.kernel.ids import cell_of, uuid7
 from huimeng.kernel.times import utc_now
 from huimeng.porting.errors import (
+    ImportFileInUse,
     ImportFilesDeleted,
     ImportIsOver,
     ImportNotCheckable,
+    ImportNotDiscardable,
     ImportNotFound,
     ImportNotOver,
     ImportNotStartable,
@@ -142,6 +146,21 @@ async def cancel(conn: Connection, merchant_id: int, import_id: str) -> Task:
         raise ImportIsOver(state=task.state)
     await _record(conn, asked, "import.cancelled")
     return asked
+
+
+async def discard(conn: Connection, merchant_id: int, import_id: str) -> Task:
+    """Not in the list any more, and its files are to be deleted; ImportNotFound, ImportNotDiscardable, ImportFileInUse.
+
+    For what has written nothing: held, or checked and never started for real.
+    """
+    await lock_head(conn, cell_of(merchant_id))
+    task = await get(conn, merchant_id, import_id)
+    if task.import_id in map(uuid.UUID, await store.partners_in_use(conn, merchant_id)):
+        raise ImportFileInUse()
+    if not await store.discard(conn, merchant_id, task.import_id):
+        raise ImportNotDiscardable(state=task.state)
+    await _record(conn, task, "import.discarded")
+    return msgspec.structs.replace(task, files_deleted_at=task.files_deleted_at or utc_now())
 
 
 async def record_download(conn: Connection, task: Task) -> None:

@@ -167,6 +167,26 @@ async def ask_to_stop(conn: Connection, merchant_id: int, import_id: uuid.UUID) 
     )
 
 
+async def discard(conn: Connection, merchant_id: int, import_id: uuid.UUID) -> bool:
+    """False when it is under way, or was an import for real."""
+    cursor = await conn.execute(
+        "delete from import_task where merchant_id = %s and import_id = %s "
+        "and dry_run and state not in ('queued', 'running')",
+        (merchant_id, import_id),
+    )
+    return cursor.rowcount == 1
+
+
+async def partners_in_use(conn: Connection, merchant_id: int) -> list[str]:
+    """Imports whose files belong to others that wait or run."""
+    cursor = await conn.execute(
+        "select options ->> 'with_import' from import_task where merchant_id = %s and state in ('queued', 'running') "
+        "and options ->> 'with_import' is not null",
+        (merchant_id,),
+    )
+    return [row[0] for row in await cursor.fetchall()]
+
+
 async def _change(conn: Connection, merchant_id: int, import_id: uuid.UUID, changes: str, only: str) -> Task | None:
     cursor = await conn.execute(
         f"update import_task set {changes} where merchant_id = %s and import_id = %s and {only} returning {_TASK}",

@@ -12,6 +12,7 @@ import pytest
 
 from huimeng.entry.context import Context
 from huimeng.entry.worker import importer
+from huimeng.infra.audit import reading
 from huimeng.infra.crypto import Vault
 from huimeng.infra.database import Database
 from huimeng.merchant.service import create_store
@@ -108,6 +109,7 @@ async def test_another_merchants_import_is_not_there(
         address = f"/v1/imports/{started['import_id']}"
         answers = [await stranger.get(address), await stranger.get(f"{address}/errors")]
         answers += [await stranger.post(f"{address}/{verb}", headers=fresh()) for verb in ("start", "cancel")]
+        answers.append(await stranger.delete(address, headers=fresh()))
         answers.append(await stranger.get(f"/v1/imports/{uuid.uuid4()}"))
         answers.append(await stranger.get("/v1/imports/nonsense"))
         assert {(answer.status_code, answer.json()["code"]) for answer in answers} == {(404, "import_not_found")}
@@ -151,6 +153,83 @@ async def test_cancelled_before_it_began(till: httpx.AsyncClient, worker: Import
     assert (await till.post(address, headers=fresh())).json()["state"] == "cancelled"
     assert await worker.run_waiting() == 0
     assert (await till.post(address, headers=fresh())).json()["code"] == "import_is_over"
+
+
+def files(context: Context, shop: Shop) -> list[str]:
+    """Folders of imports whose files are there."""
+    folder = context.settings.data_dir / "import" / "uploads" / str(shop.merchant_id)
+    return sorted(each.name for each in folder.iterdir())
+
+
+async def recorded(context: Context, shop: Shop) -> list[tuple[str, str, Any]]:
+    async with context.db.reader(shop.merchant_id) as conn:
+        found = await reading.entries(conn, shop.cell_id, reading.Filter(), reading.NEWEST, 100)
+    return [(each.action, each.object_id, (each.after or {}).get("file_name")) for each in found]
+
+
+async def test_what_was_not_imported_is_discarded(
+    till: httpx.AsyncClient, worker: Importer, context: Context, shop: Shop
+) -> None:
+    held = await hand_in(till, hold=True)
+    checked = await hand_in(till, BAD, dry_run=True)
+    await worker.run_waiting()
+    cancelled = await hand_in(till, hold=True)
+    await till.post(f"/v1/imports/{cancelled['import_id']}/cancel", headers=fresh())
+    for number, task in enumerate((held, checked, cancelled)):
+        address, again = f"/v1/imports/{task['import_id']}", fresh()
+        gone = await till.delete(address, headers=again)
+        assert (gone.status_code, gone.json()["import_id"]) == (200, task["import_id"]), gone.text
+        assert gone.json()["files_deleted_at"]
+        assert (await till.delete(address, headers=again)).content == gone.content
+        assert (await till.delete(address, headers=fresh())).json()["code"] == "import_not_found"
+        assert (await till.get(address)).status_code == 404
+        assert len(files(context, shop)) == len((await till.get("/v1/imports")).json()["items"]) == 2 - number
+    discarded = [each for each in await recorded(context, shop) if each[0] == "import.discarded"]
+    assert discarded == [("import.discarded", each["import_id"], "三月.csv") for each in (cancelled, checked, held)]
+
+
+async def test_what_runs_or_was_imported_is_not_discarded(
+    till: httpx.AsyncClient, held: Held, worker: Importer, context: Context, shop: Shop
+) -> None:
+    async def refused(task: dict[str, Any], state: str) -> None:
+        before = (await look(till, task), files(context, shop), await recorded(context, shop))
+        answer = await till.delete(f"/v1/imports/{task['import_id']}", headers=fresh())
+        assert (answer.status_code, answer.json()["code"]) == (409, "import_not_discardable")
+        assert before == (await look(till, task), files(context, shop), await recorded(context, shop))
+        assert before[0]["state"] == state
+
+    started = await hand_in(till)
+    await refused(started, "queued")
+    running = asyncio.create_task(held.run_waiting())
+    await held.begun.wait()
+    await refused(started, "running")
+    held.go_on.set()
+    await running
+    await refused(started, "done")
+    checking = await hand_in(till, dry_run=True)
+    await refused(checking, "queued")
+    failed = await hand_in(till, "name,colour\nx,y\n")
+    await till.post(f"/v1/imports/{checking['import_id']}/cancel", headers=fresh())
+    await worker.run_waiting()
+    await refused(failed, "failed")
+
+
+async def test_a_report_that_another_import_reads_is_not_discarded(till: httpx.AsyncClient, worker: Importer) -> None:
+    detail = await hand_in(till, hold=True)
+    orders = await hand_in(till, dry_run=True, with_import=detail["import_id"].upper())
+    address = f"/v1/imports/{detail['import_id']}"
+    assert (await till.delete(address, headers=fresh())).json()["code"] == "import_file_in_use"
+    await worker.run_waiting()
+    assert (await look(till, orders))["state"] == "failed"
+    assert (await till.delete(address, headers=fresh())).status_code == 200
+
+
+async def test_who_only_reads_discards_nothing(till: httpx.AsyncClient, app: Any, context: Context, shop: Shop) -> None:
+    task = await hand_in(till, hold=True)
+    async with caller(app, await token(context, shop, "imports:read")) as reader:
+        refused = await reader.delete(f"/v1/imports/{task['import_id']}", headers=fresh())
+        assert (refused.status_code, refused.json()["code"]) == (403, "permission_denied")
+    assert (await look(till, task))["state"] == "held"
 
 
 class Held(Importer):

@@ -10,7 +10,7 @@ export const ACTIONS = {
   points: ['points.adjusted'],
   order: ['order.refunded', 'order.voided'],
   rule: ['rule.created', 'rule.changed', 'rule.published', 'rule.disabled', 'rule.draft_changed', 'rule.draft_dropped'],
-  import: ['import.queued', 'import.started', 'import.finished', 'import.cancelled'],
+  import: ['import.queued', 'import.started', 'import.finished', 'import.cancelled', 'import.discarded'],
   login: [
     'login.succeeded',
     'login.failed',
