@@ -31,8 +31,8 @@ REASONS: dict[str, tuple[str, str]] = {
     "unknown_store": ("没有这家门店,可先建立或使用 --create-stores", "no such store; create it or use --create-stores"),
     "ambiguous_store": ("有多家门店叫这个名称,请改用门店编码", "several stores have this name; use the store code"),
     "unknown_member": (
-        "没有这位会员,请先导入会员或使用 --unknown-member",
-        "no such member; import the members first or use --unknown-member",
+        "没有这位会员,请先导入会员,再导入这个文件,或使用 --unknown-member",
+        "no such member; import the members first, then this file again, or use --unknown-member",
     ),
     "order_incomplete": (
         "第 {note} 行有误,同一订单的其余行未导入",

@@ -1,9 +1,10 @@
 import { flushPromises } from '@vue/test-utils'
 import { afterEach, describe, expect, it, test, vi } from 'vitest'
 import { wrongWith } from './files'
+import ImportList from './ImportList.vue'
 import ImportPage from './ImportPage.vue'
 import { choicesOf, complete, gapsOf, mappingOf } from './mapping'
-import { countsOf, faceOf, leftOut, Pace, sizeOf, type Task } from './task'
+import { countsOf, discardable, faceOf, leftOut, Pace, sizeOf, worthAnother, type Task } from './task'
 import { answer, asking } from '@/shared/confirm'
 import { mountPage } from '@/shared/testing/mount'
 import type { Schemas } from '@/shared/api'
@@ -136,6 +137,19 @@ describe('an import', () => {
   })
 })
 
+test('a file goes as long as nothing was written, and is tried once more when that can help', () => {
+  const real: Task = { ...TASK, dry_run: false, state: 'failed' }
+  const refused = { code: 'import_columns_missing', status: 400, detail_zh: '', detail_en: '' }
+  expect([TASK, { ...TASK, state: 'done' as const }].every(discardable)).toBe(true)
+  expect([{ ...TASK, state: 'queued' as const }, { ...TASK, state: 'running' as const }, real].some(discardable)).toBe(
+    false,
+  )
+  expect(worthAnother({ ...real, error: { ...refused, code: 'import_broke_off', status: 500 } })).toBe(true)
+  expect(worthAnother({ ...real, state: 'cancelled' })).toBe(true)
+  expect(worthAnother({ ...real, error: refused })).toBe(false)
+  expect(worthAnother({ ...real, state: 'cancelled', files_deleted_at: TASK.created_at })).toBe(false)
+})
+
 test('files are judged by name and size, and sizes are short', () => {
   expect(wrongWith({ name: 'a.XLSX', size: 1 })).toBeNull()
   expect(wrongWith({ name: 'a.xls', size: 1 })).toBe('old_xls')
@@ -240,5 +254,85 @@ describe('the page of an import', () => {
     }
     expect(wrapper.find('progress').exists()).toBe(false)
     expect(wrapper.text()).toContain('导入结果')
+  })
+})
+
+describe('a file that is not to be imported', () => {
+  const other: Task = {
+    ...TASK,
+    import_id: ID.replace('01a2', '01a1'),
+    file_name: '二月.csv',
+    dry_run: false,
+    state: 'done',
+  }
+  const GONE = { ...ANSWERS, [`DELETE /v1/imports/${ID}`]: TASK }
+
+  it('leaves the list once somebody has said so twice', async () => {
+    const { wrapper, calls } = await mountPage(ImportList, {
+      answers: { ...GONE, 'GET /v1/imports': { items: [TASK, other], next_cursor: null } },
+    })
+    await flushPromises()
+    const buttons = wrapper.findAll('td button')
+    expect(buttons.map((each) => each.attributes('aria-label'))).toEqual(['删除“三月.csv”'])
+    await wrapper.get('td button').trigger('click')
+    expect(asking.value).toMatchObject({ title: '删除“三月.csv”?', danger: true })
+    answer(false)
+    await flushPromises()
+    expect(calls.some((call) => call.method === 'DELETE')).toBe(false)
+    await wrapper.get('td button').trigger('click')
+    answer(true)
+    await flushPromises()
+    expect(calls.filter((call) => call.method === 'DELETE').map((call) => call.path)).toEqual([`/v1/imports/${ID}`])
+    expect(calls.filter((call) => call.path === '/v1/imports')).toHaveLength(2)
+  })
+
+  it('stays for who only looks', async () => {
+    const { wrapper } = await mountPage(ImportList, {
+      permissions: ['imports:read'],
+      answers: { ...ANSWERS, 'GET /v1/imports': { items: [TASK], next_cursor: null } },
+    })
+    await flushPromises()
+    expect(wrapper.text()).toContain('三月.csv')
+    expect(wrapper.find('td button').exists()).toBe(false)
+  })
+})
+
+describe('rows that the same file does not better', () => {
+  const row = (code: string, value: string): Schemas['BadRow'] => ({
+    line: 3,
+    column: '',
+    value,
+    code,
+    reason_zh: '没有这位会员,请先导入会员,再导入这个文件,或使用 --unknown-member',
+    reason_en: '',
+    business_day: '',
+    order_no: '=A2',
+  })
+  const page = async (task: Partial<Task>, codes: string[]): Promise<string> => {
+    const { wrapper } = await mountPage(ImportPage, {
+      props: { importId: ID },
+      answers: {
+        ...ANSWERS,
+        [`GET /v1/imports/${ID}`]: { ...TASK, state: 'done', rows: 5, bad_rows: 0, has_errors: true, ...task },
+        [`GET /v1/imports/${ID}/bad-rows`]: {
+          items: codes.map((code) => row(code, 'V009')),
+          by_code: codes.map((code) => ({ code, rows: 2 })),
+          counted_all: true,
+        },
+      },
+    })
+    await flushPromises()
+    return wrapper.text()
+  }
+
+  it('says what comes first', async () => {
+    const after = await page({ dry_run: false }, ['unknown_member'])
+    expect(after).toContain('有 2 处的会员还不在系统里')
+    expect(after).toContain('先导入这些会员,再导入一次这个文件')
+    expect(after).toContain('文件没有错')
+    expect(after).not.toContain('在原来的文件里改好')
+    expect(after).not.toContain('--unknown-member')
+    expect(await page({}, ['unknown_member'])).toContain('在设置里选“按散客订单导入”')
+    expect(await page({}, ['unknown_member', 'bad_amount'])).toContain('在原来的文件里改好')
   })
 })

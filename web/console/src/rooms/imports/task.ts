@@ -10,6 +10,17 @@ export const active = (task: Task): boolean => task.state === 'queued' || task.s
 /** Nothing was written yet, and how it is to be read can still be changed. */
 export const open = (task: Task): boolean => task.dry_run && !active(task) && !task.files_deleted_at
 
+/** Nothing was ever written: it can go as if it had not been handed in. */
+export const discardable = (task: Task): boolean => task.dry_run && !active(task)
+
+/** Whether the same file may come to more when it is started once more: not when it is the file that is wrong. */
+export function worthAnother(task: Task): boolean {
+  if (task.dry_run || task.files_deleted_at) return false
+  if (task.state === 'cancelled') return true
+  const status = task.error?.status ?? 500
+  return task.state === 'failed' && (status >= 500 || status === 409 || status === 429)
+}
+
 export const checked = (task: Task): boolean => task.dry_run && task.state === 'done'
 
 /** For the pill: what somebody wants to know at a glance. */
