@@ -31,7 +31,6 @@ from huimeng.infra.settings import Settings
 from huimeng.kernel.errors import BusinessError
 from huimeng.merchant.service import list_merchants, open_vault
 
-
 log = logging.getLogger("huimeng.run")
 
 
