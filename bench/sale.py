@@ -50,7 +50,7 @@ class Sale:
 
     def __init__(self, command: CompleteOrder, config: MerchantConfig) -> None:
         order = self.order = command.order
-        self.cell_id = command.cell_id
+        self.cell_id, self.currency = command.cell_id, config.currency
         store = config.stores[order.store_id]
         rules = config.rules.in_force(order.ordered_at)
         assert not rules.needs_first_order and not rules.capped, "the bench has no such rules"
@@ -95,7 +95,7 @@ class Sale:
                 points_balance,
                 earned_out(earnings),
                 lines_out(order, earnings),
-                reasons_out(earnings.explanation),
+                reasons_out(earnings.explanation, self.currency),
             )
         )
 

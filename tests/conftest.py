@@ -81,12 +81,12 @@ async def shop(db: Database, vault: Vault) -> Shop:
     return await make_shop(db, vault)
 
 
-async def make_shop(db: Database, vault: Vault, day_cut_minutes: int = 0) -> Shop:
+async def make_shop(db: Database, vault: Vault, day_cut_minutes: int = 0, currency: str = "CNY") -> Shop:
     code = f"shop{next(_numbers)}-{os.getpid()}"
     merchant = await create_merchant(
         db,
         vault,
-        MerchantInput(code=code, name="测试小店", industry="retail", legal_form="individual"),
+        MerchantInput(code=code, name="测试小店", industry="retail", legal_form="individual", currency=currency),
     )
     async with db.tenant(merchant.merchant_id) as conn:
         store = await create_store(

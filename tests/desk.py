@@ -127,7 +127,7 @@ class Desk:
             lines,
             tuple(tenders),
         )
-        check(order)
+        check(order, "CNY")
         return with_tender(order)
 
     async def complete(self, order: OrderInput, *, key: str | None = None, fingerprint: bytes = b"") -> CompletedOut:

@@ -32,12 +32,17 @@ class LineRefund(msgspec.Struct, frozen=True):
     after: Line
 
 
-def plan_refund(order: Order, wanted: Sequence[WantedLine] | None) -> list[LineRefund]:
-    """Refunds for these parts of lines, or for all that is left (None); raises when it is more than is left."""
+def plan_refund(order: Order, wanted: Sequence[WantedLine] | None, currency: str) -> list[LineRefund]:
+    """Refunds for these parts of lines, or for all that is left (None); raises when it is more than is left.
+
+    currency: the merchant's, for the words of the refusal.
+    """
     if order.status in (Status.REFUNDED, Status.VOIDED):
         raise OrderNotRefundable()
     if wanted is None:
-        return [_refund_line(line, WantedLine(line.line_no)) for line in order.lines.values() if not _done(line)]
+        return [
+            _refund_line(line, WantedLine(line.line_no), currency) for line in order.lines.values() if not _done(line)
+        ]
     if not wanted:
         raise InvalidInput("lines", "may not be empty", "不能为空")
     plans = []
@@ -48,8 +53,8 @@ def plan_refund(order: Order, wanted: Sequence[WantedLine] | None) -> list[LineR
             raise InvalidInput("lines.line_no", f"no line {part.line_no}, or twice", f"没有第 {part.line_no} 行或重复")
         seen.add(part.line_no)
         if _done(line):
-            raise RefundTooLarge(line_no=line.line_no, left=0)
-        plans.append(_refund_line(line, part))
+            raise RefundTooLarge(line_no=line.line_no, left=0, currency=currency)
+        plans.append(_refund_line(line, part, currency))
     if not any(plan.amount_fen or plan.quantity for plan in plans):
         raise InvalidInput("lines", "nothing to refund", "没有可退的金额或数量")
     return plans
@@ -64,7 +69,7 @@ def _done(line: Line) -> bool:
     return line.refunded_fen == line.paid_fen and line.refunded_quantity == line.quantity
 
 
-def _refund_line(line: Line, part: WantedLine) -> LineRefund:
+def _refund_line(line: Line, part: WantedLine, currency: str) -> LineRefund:
     left_fen = line.paid_fen - line.refunded_fen
     left_quantity = line.quantity - line.refunded_quantity
     quantity = _quantity(line, part, left_quantity)
@@ -81,7 +86,7 @@ def _refund_line(line: Line, part: WantedLine) -> LineRefund:
             # Amounts that went back earlier have paid for this piece already.
             amount = 0
     if not min(0, left_fen) <= amount <= max(0, left_fen):
-        raise RefundTooLarge(line_no=line.line_no, left=left_fen)
+        raise RefundTooLarge(line_no=line.line_no, left=left_fen, currency=currency)
     refunded_fen = line.refunded_fen + amount
     points = _share(line.points_earned, line.points_reversed, refunded_fen, line.paid_fen, whole)
     growth = _share(line.growth_earned, line.growth_reversed, refunded_fen, line.paid_fen, whole)

@@ -45,7 +45,7 @@ from huimeng.ledger.rules import UNIT_NAMES
 from huimeng.ledger.store import AccountShelf, ClosedLotShelf
 from huimeng.member.service import told_apart
 from huimeng.member.store import MemberStatusShelf
-from huimeng.merchant.service import load_stores
+from huimeng.merchant.service import get_merchant, load_stores
 from huimeng.merchant.service.profile import get_region
 from huimeng.merchant.values import Store, StoreBook
 from huimeng.order import store as orders
@@ -73,12 +73,13 @@ StatusName = Literal["completed", "partly_refunded", "refunded", "voided"]
 
 
 class Till:
-    """One a process: it remembers the stores for 2 seconds and signs quotes."""
+    """One a process: it remembers the stores for 2 seconds and currencies, which never change, and signs quotes."""
 
     def __init__(self, db: Database, signing_key: bytes) -> None:
         self._db = db
         self._key = signing_key
         self._stores: dict[int, tuple[float, StoreBook]] = {}
+        self._currencies: dict[int, str] = {}
 
     async def complete(self, merchant_id: int, body: OrderIn, key: str, fingerprint: bytes) -> CompleteOrder:
         """The command for an order; InvalidInput, UnknownStore, QuoteExpired."""
@@ -100,7 +101,7 @@ class Till:
             sum(earnings.growth_by_line),
             earned_out(earnings),
             lines_out(order, earnings),
-            reasons_out(earnings.explanation),
+            reasons_out(earnings.explanation, self._currencies[merchant_id]),
             self._seal_quote(merchant_id, order, versions, deadline),
             deadline,
         )
@@ -128,7 +129,7 @@ class Till:
             sum(now.growth_by_line),
             earned_out(tried),
             lines_out(order, tried),
-            reasons_out(tried.explanation),
+            reasons_out(tried.explanation, self._currencies[merchant_id]),
         )
 
     async def _earnings(
@@ -188,7 +189,7 @@ class Till:
             lines=_lines(body),
             tenders=tuple(TenderInput(tender.kind, tender.amount_fen) for tender in body.tenders),
         )
-        check(order)
+        check(order, self._currencies[merchant_id])
         if at > utc_now() + _CLOCK_TOLERANCE:
             raise InvalidInput("ordered_at", "lies in the future", "晚于当前时间")
         if order.paid_fen >= 0 and any(tender.amount_fen < 0 for tender in order.tenders):
@@ -204,6 +205,8 @@ class Till:
         if kept is None or kept[0] < time.monotonic() or code not in kept[1].by_code:
             async with self._db.tenant(merchant_id) as conn:
                 book = await load_stores(conn, merchant_id)
+                if merchant_id not in self._currencies:
+                    self._currencies[merchant_id] = (await get_merchant(conn, merchant_id)).currency
             kept = self._stores[merchant_id] = (time.monotonic() + _STORES_TTL_SECONDS, book)
         found = kept[1].by_code.get(code)
         if found is None:
@@ -327,6 +330,7 @@ async def get_order(conn: Connection, merchant_id: int, order_id: int) -> OrderV
     earned = await store.earnings_of(conn, cell_id, order_id)
     rules = await rule_versions(conn, merchant_id, {rule_id for each in earned for rule_id, _, _ in each.parts})
     refunds = await orders.list_refunds(conn, cell_id, order_id)
+    currency = (await get_merchant(conn, merchant_id)).currency
     return OrderView(
         **msgspec.structs.asdict(_summary(order)),
         lines=[
@@ -334,7 +338,7 @@ async def get_order(conn: Connection, merchant_id: int, order_id: int) -> OrderV
             for line in order.lines.values()
         ],
         tenders=[TenderView(tender.kind, tender.amount_fen, tender.refunded_fen) for tender in order.tenders],
-        earned=[_earning(each, rules) for each in earned],
+        earned=[_earning(each, rules, currency) for each in earned],
         refunds=[
             msgspec.convert(
                 {
@@ -449,11 +453,11 @@ def _summary(order: Order) -> OrderHead:
     )
 
 
-def _earning(each: Earned, rules: Mapping[tuple[int, int], Rule]) -> OrderEarningView:
+def _earning(each: Earned, rules: Mapping[tuple[int, int], Rule], currency: str) -> OrderEarningView:
     used = []
     for rule_id, version, amount in each.parts:
         rule = rules[rule_id, version]
-        words = told_of(rule, amount)
+        words = told_of(rule, amount, currency)
         used.append(RuleUsed(str(rule_id), version, amount, rule.name, words.zh, words.en))
     return OrderEarningView(UNIT_NAMES[each.unit], each.amount, each.reversed, used)
 

@@ -38,7 +38,8 @@ from huimeng.infra.scrape import scrape
 from huimeng.infra.teller import Teller
 from huimeng.infra.tracing import start_tracing
 from huimeng.infra.watch import Watch
-from huimeng.kernel.errors import BusinessError, InvalidInput, Lang, RateLimited, TooBusy
+from huimeng.kernel.currency import Lang
+from huimeng.kernel.errors import BusinessError, InvalidInput, RateLimited, TooBusy
 from huimeng.merchant.authentication import Doorman
 from huimeng.merchant.service.sessions import LogIns
 from huimeng.porting.store.uploads import Uploads

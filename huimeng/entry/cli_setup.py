@@ -117,7 +117,10 @@ def create_store(
 def create_rule(
     merchant: Merchant,
     name: Name,
-    points_per_yuan: Annotated[str, typer.Option(help="每元积分,最多 4 位小数 / up to 4 decimals")] = "1",
+    points_per_yuan: Annotated[
+        str,
+        typer.Option(help="每元(商户币种的一个单位)得的积分,最多 4 位小数 / for one of the currency, up to 4 decimals"),
+    ] = "1",
     unit: Annotated[str, typer.Option(help="points 积分 | growth 成长值")] = "points",
     months: Annotated[int | None, typer.Option(help="有效月数,到月底;不填不过期 / valid months")] = None,
     since: Annotated[str | None, typer.Option(help="起始日 YYYY-MM-DD,不填为现在;导入历史用 / for history")] = None,
@@ -141,7 +144,7 @@ def create_rule(
 
 
 def _rate(text: str) -> int:
-    """Points per yuan x 10^4."""
+    """Points for one of the currency x 10^4."""
     whole, _, part = text.partition(".")
     if not (whole.isascii() and whole.isdigit() and len(whole) <= 6 and len(part) <= 4 and (part or "0").isdigit()):
         raise InvalidInput("points_per_yuan", "a decimal with up to 4 places", "须是最多 4 位小数的数")

@@ -17,7 +17,8 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResp
 from uvicorn.server import ServerState
 
 from huimeng.infra import metrics
-from huimeng.kernel.errors import BusinessError, HeadTooLarge, Lang, NotHttp, RequestTooSlow, TooBusy
+from huimeng.kernel.currency import Lang
+from huimeng.kernel.errors import BusinessError, HeadTooLarge, NotHttp, RequestTooSlow, TooBusy
 
 # Requests in the framework's hands, of one process. Fewer leave its batches small when there is most to do; more only
 # wait there.

@@ -17,11 +17,11 @@ from huimeng.infra.database import Database
 from huimeng.infra.etags import Tags, etag, known, tags_of
 from huimeng.infra.idempotency import Answer, kept_answer, once
 from huimeng.infra.teller import Command, Teller
+from huimeng.kernel.currency import Lang
 from huimeng.kernel.errors import (
     BusinessError,
     IdempotencyKeyRequired,
     InvalidInput,
-    Lang,
     Unauthorized,
     Unavailable,
 )

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar
 
-Lang = Literal["zh", "en"]
+from huimeng.kernel.currency import Lang, money_text
 
 
 class BusinessError(Exception):
@@ -22,9 +22,19 @@ class BusinessError(Exception):
     def text(self, lang: Lang = "zh") -> str:
         template = self.message_zh if lang == "zh" else self.message_en
         try:
-            return template.format(**self.fields)
+            return template.format(**self.told(lang))
         except (KeyError, IndexError):
             return template
+
+    def told(self, lang: Lang) -> dict[str, Any]:
+        """The fields as the words say them; with a `currency` among them, amounts are money of it."""
+        currency = self.fields.get("currency")
+        if currency is None:
+            return self.fields
+        return {
+            name: money_text(value, currency, lang) if name.endswith("_fen") else value
+            for name, value in self.fields.items()
+        }
 
     def problem(self, lang: Lang = "zh") -> dict[str, Any]:
         """RFC 9457 problem details; the error's fields are its extension members."""

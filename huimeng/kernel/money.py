@@ -1,4 +1,4 @@
-"""Money in integer fen (1/100 yuan), and exact ways to share an integer."""
+"""Money in integer fen (1/100 of the currency's unit), and exact ways to share an integer."""
 
 from __future__ import annotations
 

@@ -1,5 +1,8 @@
 """Refusals about orders."""
 
+from typing import Any
+
+from huimeng.kernel.currency import Lang, money_text
 from huimeng.kernel.errors import BusinessError
 
 
@@ -18,14 +21,20 @@ class OrderNotRefundable(BusinessError):
 
 
 class RefundTooLarge(BusinessError):
+    """left: a quantity as text, or an integer of fen, which comes with its currency."""
+
     code = "refund_too_large"
     status = 422
     message_zh = "第 {line_no} 行最多还能退 {left}"
     message_en = "Line {line_no} has only {left} left to refund"
 
+    def told(self, lang: Lang) -> dict[str, Any]:
+        currency, left = self.fields.get("currency"), self.fields["left"]
+        return self.fields if currency is None else {**self.fields, "left": money_text(left, currency, lang)}
+
 
 class TendersDontAddUp(BusinessError):
     code = "tenders_dont_add_up"
     status = 422
-    message_zh = "支付合计 {tenders_fen} 分与应付 {paid_fen} 分不一致"
-    message_en = "Tenders add up to {tenders_fen} fen, the lines to {paid_fen} fen"
+    message_zh = "支付合计 {tenders_fen} 与应付 {paid_fen} 不一致"
+    message_en = "Tenders add up to {tenders_fen}, the lines to {paid_fen}"

@@ -74,8 +74,8 @@ def with_tender(order: OrderInput) -> OrderInput:
     return msgspec.structs.replace(order, tenders=(TenderInput("other", order.paid_fen),))
 
 
-def check(order: OrderInput) -> None:
-    """InvalidInput or TendersDontAddUp when the order can't be taken."""
+def check(order: OrderInput, currency: str) -> None:
+    """InvalidInput or TendersDontAddUp, told in the merchant's currency, when the order can't be taken."""
     _text("order_no", order.order_no, 64, required=True)
     _text("source", order.source, 32, required=True)
     if not 0 < len(order.lines) <= LINES_MAX:
@@ -98,7 +98,7 @@ def check(order: OrderInput) -> None:
         check_tender(tender.kind)
     tenders_fen = sum(tender.amount_fen for tender in order.tenders)
     if order.tenders and tenders_fen != order.paid_fen:
-        raise TendersDontAddUp(tenders_fen=tenders_fen, paid_fen=order.paid_fen)
+        raise TendersDontAddUp(tenders_fen=tenders_fen, paid_fen=order.paid_fen, currency=currency)
 
 
 def check_tender(kind: str) -> None:

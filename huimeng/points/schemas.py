@@ -21,7 +21,7 @@ from huimeng.points.store import Draft, DraftState, StoredRule
 UnitName = Literal["points", "growth"]
 TenderKind = Literal["cash", "wechat", "alipay", "card", "unionpay", "other", "stored_value", "points", "coupon"]
 Rate = Annotated[str, Meta(pattern=r"^[0-9]{1,5}(\.[0-9]{1,4})?$", description="decimal, up to 4 places")]
-Fen = Annotated[int, Meta(ge=0, le=10**13, description="fen, 1/100 yuan")]
+Fen = Annotated[int, Meta(ge=0, le=10**13, description="分,币种单位的 1/100 / fen, 1/100 of the currency's unit")]
 Cap = Annotated[int, Meta(ge=1, le=10**15, description="null: no cap")]
 Sku = Annotated[str, Meta(min_length=1, max_length=64)]
 Category = Annotated[str, Meta(min_length=1, max_length=100)]
@@ -31,7 +31,9 @@ UNITS: dict[str, int] = {"points": Unit.POINTS, "growth": Unit.GROWTH}
 
 
 class RuleBody(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Give points_per_yuan (what a yuan earns) or multiplier ("2" doubles what other rules give), not both.
+    """Give points_per_yuan (what a yuan earns, or one of another currency) or multiplier, not both.
+
+    A multiplier of "2" doubles what other rules give.
 
     Empty conditions let everything pass; tenders null: money really paid.
     """
@@ -235,7 +237,9 @@ _TIMES = ("effective_from", "effective_until", "enabled")
 def _definition(given: RuleBody, stores: StoreBook) -> Definition:
     if (given.points_per_yuan is None) == (given.multiplier is None):
         raise InvalidInput(
-            "points_per_yuan", "give either points_per_yuan or multiplier", "每元积分与倍数须填且只填一项"
+            "points_per_yuan",
+            "give either points_per_yuan or multiplier",
+            "每一元(或其他币种的一个单位)得的积分与倍数,须填且只填一项",
         )
     return Definition(
         unit=UNITS[given.unit],

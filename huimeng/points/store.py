@@ -34,6 +34,7 @@ class MerchantConfig(msgspec.Struct, frozen=True):
 
     rules: RuleSet
     stores: Mapping[int, Store]
+    currency: str
 
 
 class StoredRule(msgspec.Struct, frozen=True):
@@ -98,27 +99,36 @@ def _rule(row: Sequence[Any]) -> Rule:
 
 
 class EarningRulesShelf(Shelf):
-    """Rules in all versions, and the stores, which say where and when a business day ends."""
+    """Rules in all versions, the stores, which say where and when a business day ends, and the currency."""
 
     name = EARNING_RULES
     cached = True
     _stores = StoreShelf()
 
     def load(self, keys: Sequence[Key]) -> Iterable[Statement]:
+        cells = packed([{"c": cell_id, "m": merchant_of(cell_id)} for (cell_id,) in keys])
         yield from self._stores.load(keys)
         yield (
             f"select k.c, {_RULE} from json_to_recordset(%s) as k(c bigint, m bigint) "
             "join earning_rule_version r on r.merchant_id = k.m",
-            (packed([{"c": cell_id, "m": merchant_of(cell_id)} for (cell_id,) in keys]),),
+            (cells,),
+        )
+        yield (
+            "select k.c, m.currency from json_to_recordset(%s) as k(c bigint, m bigint) "
+            "join merchant m on m.merchant_id = k.m",
+            (cells,),
         )
 
     def read(self, results: Sequence[Sequence[tuple[Any, ...]]]) -> Mapping[Key, MerchantConfig]:
-        *of_stores, of_rules = results
+        *of_stores, of_rules, of_merchant = results
         rules: dict[Key, list[Rule]] = {}
         for cell_id, *row in of_rules:
             rules.setdefault((cell_id,), []).append(_rule(row))
         books = self._stores.read(of_stores)
-        return {key: MerchantConfig(RuleSet(rules.get(key, ())), book.by_id) for key, book in books.items()}
+        currencies = {(cell_id,): currency for cell_id, currency in of_merchant}
+        return {
+            key: MerchantConfig(RuleSet(rules.get(key, ())), book.by_id, currencies[key]) for key, book in books.items()
+        }
 
 
 class EarnCapShelf(Shelf):

@@ -195,19 +195,21 @@ HOSTILE: list[tuple[dict[str, object], str]] = [
 @pytest.mark.parametrize(("changed", "field"), HOSTILE)
 def test_hostile_orders_are_named(changed: dict[str, object], field: str) -> None:
     good = OrderInput("pos", 1, "1", LATE.date(), LATE, None, (line(1000),), ())
-    check(good)
+    check(good, "CNY")
     with pytest.raises(InvalidInput) as refused:
-        check(_with(good, **changed))
+        check(_with(good, **changed), "CNY")
     assert refused.value.fields["field"] == field
 
 
 def test_tenders_must_add_up() -> None:
     tenders = (TenderInput("cash", 600), TenderInput("wechat", 500))
     good = OrderInput("pos", 1, "1", LATE.date(), LATE, None, (line(1000), line(100)), tenders)
-    check(good)
+    check(good, "CNY")
     with pytest.raises(TendersDontAddUp) as refused:
-        check(_with(good, tenders=tenders[:1]))
-    assert refused.value.fields == {"tenders_fen": 600, "paid_fen": 1100}
+        check(_with(good, tenders=tenders[:1]), "HKD")
+    assert refused.value.fields == {"tenders_fen": 600, "paid_fen": 1100, "currency": "HKD"}
+    assert refused.value.text("zh") == "支付合计 6.00 港元 与应付 11.00 港元 不一致"
+    assert refused.value.text("en") == "Tenders add up to HK$6.00, the lines to HK$11.00"
 
 
 async def test_strange_but_lawful_text_is_kept_as_it_is(desk: Desk) -> None:

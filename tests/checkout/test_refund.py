@@ -254,8 +254,8 @@ REFUSED: list[tuple[list[WantedLine], type[BusinessError], dict[str, object]]] =
     ([part(1, "4")], RefundTooLarge, {"line_no": 1, "left": "3"}),
     ([part(1, "0")], RefundTooLarge, {"line_no": 1, "left": "3"}),
     ([part(1, "-1")], RefundTooLarge, {"line_no": 1, "left": "3"}),
-    ([part(1, amount_fen=3000)], RefundTooLarge, {"line_no": 1, "left": 2999}),
-    ([part(1, amount_fen=-1)], RefundTooLarge, {"line_no": 1, "left": 2999}),
+    ([part(1, amount_fen=3000)], RefundTooLarge, {"line_no": 1, "left": 2999, "currency": "CNY"}),
+    ([part(1, amount_fen=-1)], RefundTooLarge, {"line_no": 1, "left": 2999, "currency": "CNY"}),
     ([part(3)], InvalidInput, {"field": "lines.line_no"}),
     ([part(2), part(2)], InvalidInput, {"field": "lines.line_no"}),
 ]

@@ -13,7 +13,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from huimeng.kernel.errors import InvalidInput, Lang
+from huimeng.kernel.currency import Lang
+from huimeng.kernel.errors import InvalidInput
 from huimeng.kernel.money import allocate, format_fen, parse_fen
 from huimeng.kernel.times import zone
 from huimeng.ledger.rules import Expiry
@@ -235,7 +236,7 @@ def test_a_rule_says_why(says: dict[str, Any], bill: dict[str, Any], code: str) 
     assert (reason.amount > 0) == bool(found.awards) == (code in ("applied", "capped_by_order"))
     langs: tuple[Lang, ...] = ("zh", "en")
     for lang in langs:
-        text = reason.text(lang)
+        text = reason.text(lang, "CNY")
         assert text and "{" not in text
     assert found == msgspec.structs.replace(
         run([a_rule(**says)], a_bill([line], **bill), explain=False), explanation=found.explanation
@@ -250,14 +251,14 @@ def test_words_are_filled_with_the_numbers() -> None:
         a_rule(4096, unit=2, minimum_fen=100_000),
     ]
     found = run(rules, a_bill([1250]))
-    words = {reason.rule_id: (reason.text("zh"), reason.text("en")) for reason in found.explanation}
+    words = {reason.rule_id: (reason.text("zh", "CNY"), reason.text("en", "CNY")) for reason in found.explanation}
     assert words[1024] == (
         "计分金额 12.50 元,每元 1 积分,得 12 积分",
-        "12.50 yuan count at 1 a yuan: 12 points",
+        "¥12.50 count at 1 a yuan: 12 points",
     )
     assert words[2048][0] == "这些商品已按优先的规则“基础”计算"
     assert words[3072][1] == "6 points, at most 3 a day, so 3 points are left for today"
-    assert words[4096][0] == "计分金额 12.50 元,未满 1000.00 元"
+    assert words[4096][0] == "计分金额 12.50 元,未满 1,000.00 元"
 
 
 def test_without_a_member_nothing_is_earned() -> None:

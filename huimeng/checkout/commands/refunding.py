@@ -90,7 +90,7 @@ class RefundOrder(Command):
             raise NotFound("order")
         order: Order = rows.edit(ORDER, key)
         before = _status(order)
-        plans = plan_refund(order, self.wanted)
+        plans = plan_refund(order, self.wanted, rows.get(EARNING_RULES, (self.cell_id,)).currency)
         if not plans and not self.void:
             raise OrderNotRefundable()
         refund_id = rows.take_id()

@@ -241,7 +241,7 @@ class CompleteOrder(_Taking):
             points_balance(rows, self.cell_id, order.member_id),
             earned_out(earnings),
             lines_out(order, earnings),
-            reasons_out(earnings.explanation),
+            reasons_out(earnings.explanation, rows.get(EARNING_RULES, (self.cell_id,)).currency),
         )
 
 
@@ -330,8 +330,17 @@ def lines_out(order: OrderInput, earnings: BillEarnings) -> list[LineOut]:
     ]
 
 
-def reasons_out(reasons: Iterable[Reason]) -> list[ReasonOut]:
+def reasons_out(reasons: Iterable[Reason], currency: str) -> list[ReasonOut]:
     return [
-        ReasonOut(str(r.rule_id), r.version, r.name, UNIT_NAMES[r.unit], r.code, r.amount, r.text("zh"), r.text("en"))
-        for r in reasons
+        ReasonOut(
+            str(reason.rule_id),
+            reason.version,
+            reason.name,
+            UNIT_NAMES[reason.unit],
+            reason.code,
+            reason.amount,
+            reason.text("zh", currency),
+            reason.text("en", currency),
+        )
+        for reason in reasons
     ]

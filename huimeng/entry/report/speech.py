@@ -6,11 +6,8 @@ from datetime import date
 
 import msgspec
 
-from huimeng.kernel.errors import Lang
-from huimeng.kernel.money import format_fen
+from huimeng.kernel.currency import Lang, money_text
 
-_NAMES_ZH = {"CNY": "元", "USD": "美元", "HKD": "港元", "EUR": "欧元", "GBP": "英镑", "JPY": "日元"}
-_SIGNS = {"CNY": "¥", "USD": "US$", "HKD": "HK$", "EUR": "€", "GBP": "£", "JPY": "JP¥"}
 _UNITS_ZH = ((100_000_000, "亿"), (10_000, "万"))
 _UNITS_EN = ((1_000_000_000, "B"), (1_000_000, "M"), (1_000, "k"))
 _WEEKDAYS_ZH = "一二三四五六日"
@@ -54,14 +51,7 @@ class Speech(msgspec.Struct, frozen=True):
         return f"{value:,}"
 
     def money(self, fen: int | None) -> str:
-        if fen is None:
-            return "—"
-        whole, _, cents = format_fen(abs(fen)).partition(".")
-        amount = f"{int(whole):,}.{cents}"
-        minus = "-" if fen < 0 else ""
-        if self.lang == "zh":
-            return f"{minus}{amount} {_NAMES_ZH.get(self.currency, self.currency)}"
-        return f"{minus}{_SIGNS.get(self.currency, self.currency + ' ')}{amount}"
+        return "—" if fen is None else money_text(fen, self.currency, self.lang)
 
     def short(self, value: int) -> str:
         """About three digits, for axes and narrow columns: 37.9万, 379k; cut off, not rounded."""

@@ -7,8 +7,7 @@ from typing import Any
 
 import msgspec
 
-from huimeng.kernel.errors import Lang
-from huimeng.kernel.money import format_fen
+from huimeng.kernel.currency import Lang, money_text, unit_text
 from huimeng.ledger.rules import Unit
 from huimeng.points.rules.definition import Rule
 
@@ -20,8 +19,8 @@ class Words(msgspec.Struct, frozen=True):
 
 _TEXTS: dict[str, Words] = {
     "applied": Words(
-        "计分金额 {eligible} 元,每元 {rate} {unit},得 {amount} {unit}",
-        "{eligible} yuan count at {rate} a yuan: {amount} {unit}",
+        "计分金额 {eligible},每{currency} {rate} {unit},得 {amount} {unit}",
+        "{eligible} count at {rate} a {currency}: {amount} {unit}",
     ),
     "applied_multiplier": Words(
         "基础 {base} {unit} 的 {multiplier} 倍,多得 {amount} {unit}",
@@ -47,7 +46,7 @@ _TEXTS: dict[str, Words] = {
     "other_weekday": Words("仅限{weekdays}", "Only on {weekdays}"),
     "outside_dates": Words("活动日期为 {date_from} 至 {date_to}", "Only from {date_from} to {date_to}"),
     "not_first_order": Words("仅限首单", "Only for a member's first order"),
-    "below_minimum": Words("计分金额 {eligible} 元,未满 {minimum} 元", "{eligible} yuan count, {minimum} are needed"),
+    "below_minimum": Words("计分金额 {eligible},未满 {minimum}", "{eligible} count, {minimum} are needed"),
     "covered_by_rule": Words(
         "这些商品已按优先的规则“{by_name}”计算", 'These goods earn by "{by_name}", which comes first'
     ),
@@ -79,7 +78,7 @@ class Reason(msgspec.Struct, frozen=True):
         told |= _told(rule, code)
         return cls(rule.rule_id, rule.version, rule.name, rule.unit, code, fields["amount"], told)
 
-    def text(self, lang: Lang = "zh") -> str:
+    def text(self, lang: Lang, currency: str) -> str:
         code = "applied_multiplier" if self.code == "applied" and "multiplier" in self.fields else self.code
         words, unit = _TEXTS[code], _UNITS[self.unit]
         fields = self.fields
@@ -87,8 +86,9 @@ class Reason(msgspec.Struct, frozen=True):
             **fields,
             "amount": self.amount,
             "unit": unit.zh if lang == "zh" else unit.en,
-            "eligible": format_fen(fields.get("eligible_fen", 0)),
-            "minimum": format_fen(fields.get("minimum_fen", 0)),
+            "currency": _each(currency, lang),
+            "eligible": money_text(fields.get("eligible_fen", 0), currency, lang),
+            "minimum": money_text(fields.get("minimum_fen", 0), currency, lang),
             "weekdays": _weekdays(fields.get("weekdays", ()), lang),
         }
         if code == "outside_dates":
@@ -97,14 +97,23 @@ class Reason(msgspec.Struct, frozen=True):
         return (words.zh if lang == "zh" else words.en).format(**shown)
 
 
-def told_of(rule: Rule, amount: int) -> Words:
+def told_of(rule: Rule, amount: int, currency: str) -> Words:
     """What the rule gave an order that is told long after, when the bill's own numbers are gone."""
     unit = _UNITS[rule.unit]
     if rule.kind == "rate":
         rate = decimal_text(rule.rate_e4)
-        return Words(f"每元 {rate} {unit.zh},得 {amount} {unit.zh}", f"{rate} {unit.en} a yuan: {amount} {unit.en}")
+        return Words(
+            f"每{_each(currency, 'zh')} {rate} {unit.zh},得 {amount} {unit.zh}",
+            f"{rate} {unit.en} a {_each(currency, 'en')}: {amount} {unit.en}",
+        )
     times = decimal_text(rule.multiplier_bps)
     return Words(f"{times} 倍{unit.zh},多得 {amount} {unit.zh}", f"{times} times the {unit.en}: {amount} more")
+
+
+def _each(currency: str, lang: Lang) -> str:
+    """The unit after 每; one that has a code only is set apart: 每 CHF 2 积分 would read as an amount."""
+    name = unit_text(currency, lang)
+    return f" 1 {name} 得" if lang == "zh" and name.isascii() else name
 
 
 def _told(rule: Rule, code: str) -> dict[str, Any]:

@@ -226,7 +226,7 @@ async def _read(plan: _Plan, folder: Path, errors: FaultFile, told: Told) -> _Re
 def _refunder(
     context: Context, plan: _Plan, errors: FaultFile, stores: Mapping[str, int], since: datetime | None
 ) -> Refunder:
-    return Refunder(context, plan.merchant.merchant_id, plan.options, errors, stores, since)
+    return Refunder(context, plan.merchant, plan.options, errors, stores, since)
 
 
 async def _create_stores(context: Context, merchant_id: int, codes: list[str]) -> dict[str, int]:

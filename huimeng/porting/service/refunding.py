@@ -14,6 +14,7 @@ from huimeng.checkout.commands import RefundOrder
 from huimeng.checkout.rules import WantedLine, plan_refund
 from huimeng.kernel.errors import BusinessError
 from huimeng.kernel.ids import cell_of
+from huimeng.merchant.values import Merchant
 from huimeng.order.rules import Order, OrderInput, Status, content_hash
 from huimeng.order.store import find_by_identity
 from huimeng.porting.rules.faults import CellFault, RowFault
@@ -62,7 +63,7 @@ class Refunder:
     def __init__(
         self,
         context: Context,
-        merchant_id: int,
+        merchant: Merchant,
         options: ImportOptions,
         errors: FaultFile,
         stores: Mapping[str, int],
@@ -73,8 +74,9 @@ class Refunder:
         self.named: set[str] = set()
         self.expected: set[str] = set()
         self._context = context
-        self._merchant_id = merchant_id
-        self._cell_id = cell_of(merchant_id)
+        self._merchant_id = merchant.merchant_id
+        self._cell_id = cell_of(merchant.merchant_id)
+        self._currency = merchant.currency
         self._options = options
         self._errors = errors
         self._stores = stores
@@ -229,7 +231,7 @@ class Refunder:
 
     async def _send(self, wish: _Wish, order: Order, wanted: list[WantedLine] | None, reason: str) -> None:
         if self._options.dry_run:
-            for part in plan_refund(order, wanted):
+            for part in plan_refund(order, wanted, self._currency):
                 order.lines[part.line_no] = part.after
             self._planned[order.order_id] = order
             return

@@ -1,0 +1,63 @@
+"""Amounts as people read them, in the merchant's currency; an amount is an integer of hundredths of its unit."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import msgspec
+
+Lang = Literal["zh", "en"]
+
+
+class _Currency(msgspec.Struct, frozen=True):
+    """sign is for English, where it stands before the amount; digits of ISO 4217."""
+
+    zh: str
+    en: str
+    sign: str
+    digits: int = 2
+
+
+_KNOWN = {
+    "CNY": _Currency("元", "yuan", "¥"),
+    "HKD": _Currency("港元", "Hong Kong dollar", "HK$"),
+    "MOP": _Currency("澳门元", "Macanese pataca", "MOP$"),
+    "TWD": _Currency("新台币", "New Taiwan dollar", "NT$"),
+    "USD": _Currency("美元", "US dollar", "US$"),
+    "EUR": _Currency("欧元", "euro", "€"),
+    "GBP": _Currency("英镑", "pound", "£"),
+    "JPY": _Currency("日元", "Japanese yen", "JP¥", 0),
+    "KRW": _Currency("韩元", "South Korean won", "₩", 0),
+    "SGD": _Currency("新加坡元", "Singapore dollar", "S$"),
+    "MYR": _Currency("林吉特", "ringgit", "RM"),
+    "THB": _Currency("泰铢", "baht", "฿"),
+    "VND": _Currency("越南盾", "dong", "₫", 0),
+    "AUD": _Currency("澳元", "Australian dollar", "A$"),
+    "CAD": _Currency("加元", "Canadian dollar", "CA$"),
+}
+# Of those without a name here (ISO 4217): what has no smaller unit, and what has one of a thousandth.
+_WHOLE = frozenset(["BIF", "CLP", "DJF", "GNF", "ISK", "KMF", "PYG", "RWF", "UGX", "UYI", "VUV", "XAF", "XOF", "XPF"])
+_THOUSANDTHS = frozenset(["BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND"])
+
+
+def _of(code: str) -> _Currency:
+    digits = 0 if code in _WHOLE else 3 if code in _THOUSANDTHS else 2
+    return _KNOWN.get(code) or _Currency(code, code, f"{code} ", digits)
+
+
+def money_text(fen: int, currency: str, lang: Lang) -> str:
+    """1,234.50 港元, HK$1,234.50; a currency without a smaller unit is rounded half away from zero: 1,235 日元."""
+    found = _of(currency)
+    size = abs(fen)
+    if found.digits == 0:
+        size = (size + 50) // 100
+        amount = f"{size:,}"
+    else:
+        amount = f"{size // 100:,}.{size % 100:02d}".ljust(len(f"{size // 100:,}") + 1 + found.digits, "0")
+    minus = "-" if fen < 0 and size else ""
+    return f"{minus}{amount} {found.zh}" if lang == "zh" else f"{minus}{found.sign}{amount}"
+
+
+def unit_text(currency: str, lang: Lang) -> str:
+    """What one of it is called: 元, 港元; yuan, Hong Kong dollar; the code of what has no name here."""
+    return _of(currency).zh if lang == "zh" else _of(currency).en
