@@ -20,6 +20,14 @@ def zone(name: str) -> ZoneInfo:
         raise ValueError(f"no such time zone: {name[:60]!r}") from error
 
 
+def offset_text(at: datetime) -> str:
+    """How far a zoned moment's clock is from UTC: UTC+8, UTC-3:30, UTC."""
+    offset = at.utcoffset() or timedelta(0)
+    minutes = abs(offset) // timedelta(minutes=1)
+    sign = "-" if offset < timedelta(0) else "+"
+    return "UTC" + (f"{sign}{minutes // 60}" + (f":{minutes % 60:02d}" if minutes % 60 else "") if minutes else "")
+
+
 def business_day(at: datetime, timezone: str, day_cut_minutes: int = 0) -> date:
     """The day that a moment counts for: a bar with a cut of 240 minutes ends its day at 04:00 local time."""
     local = at.astimezone(zone(timezone))

@@ -15,7 +15,8 @@ from huimeng.entry.report.sentences import Compared, Told
 from huimeng.entry.report.speech import Change, Speech
 from huimeng.entry.report.style import STYLE
 from huimeng.entry.report.tables import cohort_table, points_table, rfm_grid, rfm_groups
-from huimeng.kernel.times import zone
+from huimeng.kernel.currency import unit_text
+from huimeng.kernel.times import offset_text, zone
 
 _POLICY = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
 STORES = 8
@@ -351,11 +352,12 @@ def _definitions(speech: Speech) -> Markup:
 
 def _made(report: Report, speech: Speech) -> Markup:
     at = report.made_at.astimezone(zone(report.merchant.timezone))
+    offset, unit = offset_text(at), unit_text(report.merchant.currency, speech.lang)
     return tag(
         "p",
         speech(
-            f"由会盟于 {at:%Y-%m-%d %H:%M} 生成;营业日按门店所在地计算,金额单位 {report.merchant.currency}。",
-            f"Made by Huimeng on {at:%Y-%m-%d %H:%M}; business days are those of the stores, amounts in "
-            f"{report.merchant.currency}.",
+            f"由会盟于 {at:%Y-%m-%d %H:%M}(商户所在地时间,{offset})生成;营业日按门店所在地计算,金额单位:{unit}。",
+            f"Made by Huimeng on {at:%Y-%m-%d %H:%M} (the merchant's local time, {offset}); business days "
+            f"are those of the stores. Unit of amounts: {unit}.",
         ),
     )

@@ -207,6 +207,16 @@ def test_a_stray_early_order_is_no_beginning_of_trade() -> None:
     assert trade_from({date(2017, 1, 1): 1}) == date(2017, 1, 1)
 
 
+async def test_the_report_says_in_which_time_and_money_it_speaks(world: Desk) -> None:
+    report = msgspec.structs.replace(await told(world), made_at=datetime(2026, 4, 1, 16, 30, tzinfo=UTC))
+    zh = str(page(report, Speech("zh", "CNY")))
+    assert "由会盟于 2026-04-02 00:30(商户所在地时间,UTC+8)生成" in zh and "金额单位:元。" in zh
+    abroad = msgspec.structs.replace(report.merchant, timezone="America/St_Johns", currency="HKD")
+    en = str(page(msgspec.structs.replace(report, merchant=abroad), Speech("en", "HKD")))
+    assert "on 2026-04-01 14:00 (the merchant&#39;s local time, UTC-2:30)" in en.replace("&#x27;", "&#39;")
+    assert "Unit of amounts: Hong Kong dollar." in en
+
+
 async def test_a_month_with_hardly_an_order_is_no_measure(world: Desk) -> None:
     report = await told(world)
     busy = [_with_orders(each, orders) for each, orders in zip(report.months[-2:], (3, 31), strict=True)]

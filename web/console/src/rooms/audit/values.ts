@@ -41,6 +41,7 @@ export function useValues(names: Names) {
   function single(name: string, given: string): string {
     if (/^\d{4}-\d\d-\d\dT/.test(given)) return f.time(given)
     if (name === 'role') return roles.roleName(given)
+    if (name === 'timezone' || name === 'source_timezone') return f.zoneName(given)
     if (name === 'unit') return t.of('', given)
     if (name === 'region') return catalog.regionName(given)
     if (name === 'member_id') return names.of('member', given) ?? given

@@ -124,6 +124,11 @@ it('begins with all time and drops a filter', async () => {
   expect(calls.find((call) => call.path === '/v1/orders')?.query).toEqual({ limit: '50' })
 })
 
+it('tells in which time zone its times are', async () => {
+  const { wrapper } = await mountPage(OrderList, { answers: ANSWERS })
+  expect(wrapper.get('.zone').text()).toBe('时间按 中国标准时间(上海,UTC+8)')
+})
+
 it('says that nothing meets the filters, and that there is nothing yet', async () => {
   const answers = { ...ANSWERS, 'GET /v1/orders': page() }
   expect((await mountPage(OrderList, { path: '/orders?no=X', answers })).wrapper.text()).toContain('没有符合条件的订单')

@@ -6,7 +6,7 @@ import RulePage from './RulePage.vue'
 import { doubts } from './checks'
 import { asBlanks, bodyOf, emptyForm, formOf, listOf, rateOf, textOf, wrongs, type RuleForm } from './form'
 import { localOf, momentOf } from './moment'
-import { mountPage } from '@/shared/testing/mount'
+import { mountPage, SESSION } from '@/shared/testing/mount'
 
 const form = (given: Partial<RuleForm> = {}): RuleForm => ({ ...emptyForm(), name: '消费积分', ...given })
 const text = (given: Partial<RuleForm> = {}) => textOf(bodyOf(form(given)))
@@ -34,6 +34,21 @@ it('says each rule in one sentence', async () => {
   const { wrapper } = await mountPage(RuleList, { answers: ANSWERS })
   expect(wrapper.get('.said').text()).toBe('每消费 1 元得 1 积分,生鲜除外,每单最多 200 积分,12 个月后的月底过期。')
   expect(wrapper.text()).toContain('2026-01-01 08:00 起')
+})
+
+it("speaks of the merchant's currency", async () => {
+  const yen = { 'GET /v1/session': { ...SESSION, merchant: { ...SESSION.merchant, currency: 'JPY' } } }
+  const none = { 'GET /v1/earning-rules': { items: [], next_cursor: null } }
+  const empty = await mountPage(RuleList, { answers: { ...ANSWERS, ...yen, ...none } })
+  expect(empty.wrapper.text()).toContain('例如每消费 1 日元得 1 积分')
+  const list = await mountPage(RuleList, { answers: { ...ANSWERS, ...yen } })
+  expect(list.wrapper.get('.said').text()).toContain('每消费 ¥1 得 1 积分')
+  const answers = { ...ANSWERS, ...yen, 'GET /v1/analytics/top': { rows: [] } }
+  const { wrapper } = await mountPage(RuleEditor, { answers })
+  expect(wrapper.text()).toContain('满多少日元起算')
+  await wrapper.get('input[aria-label="得多少"]').setValue('50')
+  expect(wrapper.text()).toContain('消费 ¥100 会得 5000')
+  expect(list.wrapper.text() + wrapper.text()).not.toMatch(/(?<!日)元/)
 })
 
 it('tells in words what each version changed', async () => {

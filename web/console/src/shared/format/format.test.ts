@@ -1,8 +1,9 @@
 import { describe, expect, it, test } from 'vitest'
 import { addDays, addMonths, daysBetween, formatRange, formatTime, today } from './day'
 import { formatDiscount, parseDiscount } from './discount'
-import { formatMoney, formatMoneyShort, formatMoneyEven, moneyInField, parseMoney } from './money'
+import { currencyUnit, formatMoney, formatMoneyShort, formatMoneyEven, moneyInField, parseMoney } from './money'
 import { changeBps, formatInteger, formatPercent, sharesShown } from './number'
+import { zoneChoices, zoneName } from './zone'
 
 describe('money that people type', () => {
   test.each([
@@ -51,6 +52,21 @@ test('money as it is shown', () => {
   ])
   expect([50000, 504250].map((fen) => formatMoneyEven(fen, 'USD', 'en'))).toEqual(['$500', '$5.0K'])
 })
+
+test('money has the decimals of its currency', () => {
+  expect(formatMoney(123450, 'JPY', 'en')).toBe('¥1,235')
+  expect(formatMoneyShort(1550, 'JPY', 'en')).toBe('¥16')
+  expect(formatMoneyShort(1550, 'HKD', 'en')).toBe('$15.50')
+})
+
+test.each([
+  ['CNY', '元', 'yuan'],
+  ['HKD', '港元', 'Hong Kong dollar'],
+  ['JPY', '日元', 'Japanese yen'],
+  ['XXQ', 'XXQ', 'XXQ'],
+])('one %s is called %s, %s', (currency, zh, en) =>
+  expect([currencyUnit(currency, 'zh-CN'), currencyUnit(currency, 'en')]).toEqual([zh, en]),
+)
 
 test('numbers and shares', () => {
   expect(formatInteger(1234567, 'zh-CN')).toBe('1,234,567')
@@ -104,6 +120,28 @@ describe('days', () => {
     expect(formatRange('2017-06-01', '2017-06-30', 'zh-CN')).toBe('2017年6月1日 至 6月30日')
     expect(formatRange('2016-12-01', '2017-01-31', 'en')).toBe('Dec 1, 2016 – Jan 31, 2017')
     expect(formatTime('2026-03-05T17:30:00Z', 'Asia/Shanghai')).toBe('2026-03-06 01:30')
+  })
+})
+
+describe('time zones', () => {
+  const now = Date.parse('2026-03-05T00:00:00Z')
+  test.each([
+    ['Asia/Shanghai', 'zh-CN', '中国标准时间(上海,UTC+8)'],
+    ['Asia/Shanghai', 'en', 'China Standard Time (Shanghai, UTC+8)'],
+    ['America/New_York', 'zh-CN', '北美东部时间(纽约,UTC-5/-4)'],
+    ['America/New_York', 'en', 'Eastern Time (New York, UTC-5/-4)'],
+    ['Australia/Sydney', 'en', 'Australian Eastern Time (Sydney, UTC+10/+11)'],
+    ['Asia/Urumqi', 'zh-CN', '乌鲁木齐时间(乌鲁木齐,UTC+6)'],
+    ['UTC', 'zh-CN', '协调世界时(UTC)'],
+    ['UTC', 'en', 'Coordinated Universal Time (UTC)'],
+    ['Etc/GMT+3', 'en', 'GMT+3 (UTC-3)'],
+    ['Nowhere/At_All', 'en', 'Nowhere/At_All'],
+  ])('%s in %s', (zone, locale, text) => expect(zoneName(zone, locale, now)).toBe(text))
+
+  test.each(['zh-CN', 'en'])('each of the list has a text of its own in %s', (locale) => {
+    const choices = zoneChoices(locale, ['Etc/GMT+3'])
+    expect(new Set(choices.map((each) => each.text)).size).toBe(choices.length)
+    expect(choices.map((each) => each.zone)).toEqual(expect.arrayContaining(['Asia/Shanghai', 'UTC', 'Etc/GMT+3']))
   })
 })
 

@@ -5,8 +5,9 @@
 import { computed, reactive } from 'vue'
 import * as days from './day'
 import { formatDiscount } from './discount'
-import { formatMoney, formatMoneyShort, formatMoneyEven } from './money'
+import { currencyUnit, decimals, formatMoney, formatMoneyShort, formatMoneyEven } from './money'
 import { formatInteger, formatPercent, formatShort } from './number'
+import { zoneName } from './zone'
 import { useSession } from '@/shared/session'
 import { lang } from '@/shared/words'
 
@@ -26,6 +27,13 @@ export function useFormat() {
     locale,
     currency,
     timezone,
+    /** The time zone of times on pages, as people read it. */
+    zone: computed(() => zoneName(timezone.value, locale.value)),
+    zoneName: (zone: Maybe<string>) => shown(zone, (value) => zoneName(value, locale.value)),
+    /** What one of the currency is called. */
+    unit: computed(() => currencyUnit(currency.value, locale.value)),
+    /** What stands in an empty field for money. */
+    zero: computed(() => (decimals(currency.value) ? '0.00' : '0')),
     money: (fen: Maybe<number>) => shown(fen, (value) => formatMoney(value, currency.value, locale.value)),
     moneyShort: (fen: Maybe<number>) => shown(fen, (value) => formatMoneyShort(value, currency.value, locale.value)),
     moneyEven: (fen: Maybe<number>) => shown(fen, (value) => formatMoneyEven(value, currency.value, locale.value)),

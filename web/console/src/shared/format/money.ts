@@ -52,7 +52,7 @@ export function formatMoneyEven(fen: number, currency: string, locale: string): 
 /** For a narrow place such as an axis: ¥12万, $1.2M; what is too small for that without cents: ¥7,935, below 100 with. */
 export function formatMoneyShort(fen: number, currency: string, locale: string): string {
   if (Math.abs(fen) < (locale.startsWith('zh') ? 1_000_000 : 100_000)) {
-    const digits = Math.abs(fen) < 9_950 && fen % 100 ? 2 : 0
+    const digits = Math.abs(fen) < 9_950 && fen % 100 ? decimals(currency) : 0
     return formatter(`short${digits}|${locale}|${currency}`, () =>
       money(locale, currency, { minimumFractionDigits: digits, maximumFractionDigits: digits }),
     ).format(exact(fen))
@@ -60,6 +60,22 @@ export function formatMoneyShort(fen: number, currency: string, locale: string):
   return formatter(`short|${locale}|${currency}`, () =>
     money(locale, currency, { notation: 'compact', minimumFractionDigits: 0, maximumFractionDigits: 1 }),
   ).format(exact(fen))
+}
+
+/** How many decimals an amount of the currency has: 2 of yuan, none of yen. */
+export function decimals(currency: string): number {
+  return formatter(`en|${currency}`, () => money('en', currency)).resolvedOptions().maximumFractionDigits ?? 2
+}
+
+const YUAN: Record<string, string> = { zh: '元', en: 'yuan' }
+
+/** What one of the currency is called: 元, 港元; yuan, Hong Kong dollar. */
+export function currencyUnit(currency: string, locale: string): string {
+  if (currency === 'CNY') return YUAN[locale.slice(0, 2)] ?? currency
+  const named = formatter(`name|${locale}|${currency}`, () =>
+    money(locale, currency, { currencyDisplay: 'name', minimumFractionDigits: 0, maximumFractionDigits: 0 }),
+  )
+  return named.formatToParts(1).find((part) => part.type === 'currency')?.value ?? currency
 }
 
 // As a decimal text: 1e15 fen would lose its last digits on the way through a division.

@@ -13,6 +13,7 @@ import PeriodPicker from './PeriodPicker.vue'
 import StatCard from './StatCard.vue'
 import ToastHost from './ToastHost.vue'
 import WorkProgress from './WorkProgress.vue'
+import ZonePicker from './ZonePicker.vue'
 import { dressed } from './chart-look'
 import { confirm } from '@/shared/confirm'
 import { moneyInField } from '@/shared/format'
@@ -48,6 +49,41 @@ describe('DataTable', () => {
   it('says that there is nothing', async () => {
     const { wrapper } = await mountPage(Table, { props: { ...props, rows: [], empty: '还没有' } })
     expect(wrapper.text()).toBe('还没有')
+  })
+})
+
+describe('ZonePicker', () => {
+  async function picking(zone: string, text: string, empty?: string): Promise<[string, string]> {
+    const picked = ref(zone)
+    const field = defineComponent({
+      render: () =>
+        h(ZonePicker, {
+          modelValue: picked.value,
+          empty,
+          'onUpdate:modelValue': (now: string) => (picked.value = now),
+        }),
+    })
+    const { wrapper } = await mountPage(field)
+    expect(wrapper.findAll('option')).toHaveLength(0)
+    await wrapper.get('input').trigger('focus')
+    expect(wrapper.findAll('option').length).toBeGreaterThan(400)
+    await wrapper.get('input').setValue(text)
+    await wrapper.get('input').trigger('change')
+    return [picked.value, wrapper.get('input').element.value]
+  }
+
+  it('finds a zone by its text, its name, or a part that no other has', async () => {
+    const tokyo: [string, string] = ['Asia/Tokyo', '日本标准时间(东京,UTC+9)']
+    for (const typed of [tokyo[1], 'asia/tokyo', '东京']) expect(await picking('Asia/Shanghai', typed)).toEqual(tokyo)
+  })
+
+  it('keeps the zone that it has when what is typed is none, or may be several', async () => {
+    const same = ['Asia/Shanghai', '中国标准时间(上海,UTC+8)']
+    for (const typed of ['', '火星', 'UTC+8']) expect(await picking('Asia/Shanghai', typed)).toEqual(same)
+  })
+
+  it('takes none where that is allowed', async () => {
+    expect(await picking('Asia/Shanghai', ' ', '按门店的时区')).toEqual(['', ''])
   })
 })
 
