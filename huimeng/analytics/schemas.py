@@ -101,6 +101,7 @@ _ANSWERS: dict[str, msgspec.Struct] = {
     ),
     "cohorts": values.Cohorts(
         **_ANSWER,
+        data_from=date(2026, 2, 1),
         data_to=date(2026, 3, 28),
         cohorts=[
             values.Cohort(

@@ -283,6 +283,10 @@ async def test_cohorts(example: Example) -> None:
         for cell in cohort.cells
     ]
     assert shown == [list(row.values()) for row in COHORTS]
+    at_bar = msgspec.structs.replace(QUARTER, store="s2")
+    for asked in (QUARTER, MARCH, at_bar):
+        told = await service.cohorts(example.db, example.merchant_id, asked)
+        assert told.data_from == date(2026, 2, 1)
     for row in COHORTS:
         which = {"cohort": row["cohort"], "months_later": int(row["months later"])}
         listed = await behind(example, QUARTER, figure="cohort", **which)
@@ -408,7 +412,8 @@ async def test_a_merchant_without_orders_is_told_so(db: Database, vault: Vault, 
     assert (await service.breakdown(*asked, "category")).rows == []
     again = await service.repurchase(*asked)
     assert (again.data_to, [row.members for row in again.rows]) == (None, [0, 0, 0])
-    assert (await service.cohorts(*asked)).cohorts == []
+    cohorts = await service.cohorts(*asked)
+    assert (cohorts.data_from, cohorts.cohorts) == (None, [])
     rfm = await service.rfm(*asked)
     assert (rfm.members, len(rfm.cells), len(rfm.groups)) == (0, 125, len(rules.RFM_GROUPS))
     concentration = await service.concentration(*asked)

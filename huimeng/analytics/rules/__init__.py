@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import statistics
 from datetime import date, timedelta
 from typing import Literal
 
@@ -17,6 +18,8 @@ Chosen = Literal["asked", "last_30_days", "last_12_months", "last_with_data"]
 DEFAULT_DAYS = 30
 DEFAULT_MONTHS = 12
 MOST_MONTHS = 120
+# A month with less than a tenth of the orders of another is no measure for it.
+THIN = 10
 WITHIN = (30, 60, 90)
 MOST_WITHIN = 366
 TOP_PERCENTS = (1, 5, 10, 20, 50)
@@ -213,6 +216,17 @@ def months_on(first: date, months: int) -> date:
     """The first day of the month that comes `months` after the one of `first`."""
     found = first.year * 12 + first.month - 1 + months
     return date(found // 12, found % 12 + 1, 1)
+
+
+def trade_from(orders: dict[date, int]) -> date | None:
+    """The first month with a tenth of the orders that are usual in the twelve months that follow; a stray early order,
+    or a few tried out before the shop opened, are no beginning. orders: by month, oldest first; None without any."""
+    months = list(orders)
+    for place, month in enumerate(months):
+        usual = statistics.median_high([orders[each] for each in months[place : place + 12]])
+        if orders[month] * THIN >= usual:
+            return month
+    return None
 
 
 class RfmGroup(msgspec.Struct, frozen=True):

@@ -2,7 +2,7 @@
 
 from huimeng.analytics.service.asking import Asked
 from huimeng.analytics.service.members import Which, cohorts, concentration, members_behind, repurchase, rfm
-from huimeng.analytics.service.overview import audience, breakdown, orders_by_year, overview, top, trend
+from huimeng.analytics.service.overview import audience, breakdown, orders_by_month, overview, top, trend
 from huimeng.analytics.service.projecting import STEP, Lag, lag, merchants_behind, project, rebuild
 
 __all__ = [
@@ -17,7 +17,7 @@ __all__ = [
     "lag",
     "members_behind",
     "merchants_behind",
-    "orders_by_year",
+    "orders_by_month",
     "overview",
     "project",
     "rebuild",

@@ -10,6 +10,7 @@ from huimeng.analytics import rules
 from huimeng.analytics.rules import BehindFigure, Period, RfmMethod
 from huimeng.analytics.service.asking import Asked, Scope, Span, scoped
 from huimeng.analytics.store import members as store
+from huimeng.analytics.store import standing
 from huimeng.analytics.store.members import Scored, Step, Wanted
 from huimeng.analytics.values import (
     Cohort,
@@ -77,6 +78,7 @@ async def cohorts(db: Database, merchant_id: int, asked: Asked) -> Cohorts:
         starts = sorted({row.first_month for row in found})
         return Cohorts(
             **await scope.told(),
+            data_from=rules.trade_from(await standing.orders_by_month(scope.conn, scope.cell_id)),
             data_to=data_to,
             cohorts=[]
             if data_to is None or whole_to is None

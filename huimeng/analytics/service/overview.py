@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import date
+
 from huimeng.analytics import rules
 from huimeng.analytics.rules import By, Grain, Period, TopOf
 from huimeng.analytics.service.asking import Asked, Scope, scoped
@@ -172,10 +174,10 @@ def _audience_notes(*, comparable: bool, stores: int) -> list[Note]:
     return [_SELECTION, *([_MIXED] if stores > 1 else []), _NO_REPURCHASE]
 
 
-async def orders_by_year(db: Database, merchant_id: int) -> dict[int, int]:
-    """Years with orders, oldest first."""
+async def orders_by_month(db: Database, merchant_id: int) -> dict[date, int]:
+    """How many orders each month has, by its first day, oldest first; only months that have some."""
     async with db.reader(merchant_id) as conn:
-        return await standing.orders_by_year(conn, cell_of(merchant_id))
+        return await standing.orders_by_month(conn, cell_of(merchant_id))
 
 
 async def _total(scope: Scope, period: Period) -> Sums:

@@ -70,10 +70,10 @@ async def last_day(conn: Connection, cell_id: int, cut: Cut, upto: date | None =
     return None if row is None else row[0]
 
 
-async def orders_by_year(conn: Connection, cell_id: int) -> dict[int, int]:
-    """Orders of each calendar year that has some, over all stores."""
+async def orders_by_month(conn: Connection, cell_id: int) -> dict[date, int]:
+    """Orders of each month that has some, by its first day, over all stores, oldest first."""
     cursor = await conn.execute(
-        "select extract(year from month)::int, sum(orders)::bigint from member_month where cell_id = %s "
+        "select month, sum(orders)::bigint from member_month where cell_id = %s "
         "group by 1 having sum(orders) > 0 order by 1",
         (cell_id,),
     )

@@ -151,6 +151,7 @@ class Cohort(msgspec.Struct, frozen=True, kw_only=True):
 class Cohorts(_Answer, frozen=True, kw_only=True):
     """Whole months: those in which the period's days lie."""
 
+    data_from: Annotated[date | None, _said("first day of the month in which trade begins: in it everybody looks new")]
     data_to: date | None
     cohorts: list[Cohort]
 

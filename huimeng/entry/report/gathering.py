@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import calendar
 import re
-import statistics
 from datetime import date, datetime, timedelta
 
 import msgspec
 
 from huimeng.analytics import service
+from huimeng.analytics.rules import THIN, trade_from
 from huimeng.analytics.service import Asked, points
 from huimeng.analytics.values import (
     Audience,
@@ -32,7 +32,6 @@ TOP = 8
 # Sales that name no goods may take several places among the products; they are no best sellers.
 _TOP_ASKED = 3 * TOP
 # A month with less than one order where another has so many is no measure for it.
-_THIN = 10
 # The month, the eleven before it, and the same month a year before.
 MONTHS = 13
 _MONTH = re.compile(r"(\d{4})-(\d{2})", re.ASCII)
@@ -110,7 +109,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
 
     def _comparable(self, bucket: BucketOut) -> BucketOut | None:
         orders = bucket.figures.orders
-        return bucket if orders and orders * _THIN >= self.month.figures.orders else None
+        return bucket if orders and orders * THIN >= self.month.figures.orders else None
 
 
 def month_days(text: str) -> tuple[date, date]:
@@ -127,7 +126,7 @@ async def gather(db: Database, merchant_id: int, month: str) -> Report:
     first, last = month_days(month)
     await service.project(db, merchant_id)
     await points.project(db, merchant_id)
-    known = await _months_with_orders(db, merchant_id)
+    known = await service.orders_by_month(db, merchant_id)
     if not known:
         raise NoOrdersYet()
     if first not in known:
@@ -141,7 +140,7 @@ async def gather(db: Database, merchant_id: int, month: str) -> Report:
     # Days to come would make everybody's last visit look longer ago than it is.
     until = min(last, max(first, today))
     twelve = (year_before + timedelta(days=31)).replace(day=1)
-    data_from = min(first, trade_from(known))
+    data_from = min(first, trade_from(known) or first)
     second = (data_from + timedelta(days=31)).replace(day=1)
     firsts = max(twelve, second)
     this, year = Asked(first=first, last=until), Asked(first=twelve, last=until)
@@ -173,27 +172,6 @@ async def gather(db: Database, merchant_id: int, month: str) -> Report:
 def _named(found: Top) -> Top:
     """Without sales that name no goods."""
     return msgspec.structs.replace(found, rows=[row for row in found.rows if row.name][:TOP])
-
-
-async def _months_with_orders(db: Database, merchant_id: int) -> dict[date, int]:
-    """How many orders each month has, by its first day; only months that have some."""
-    found: dict[date, int] = {}
-    for year in sorted(await service.orders_by_year(db, merchant_id)):
-        asked = Asked(first=date(year, 1, 1), last=date(year, 12, 31))
-        buckets = (await service.trend(db, merchant_id, asked, "month")).buckets
-        found |= {bucket.first: bucket.figures.orders for bucket in buckets if bucket.figures.orders}
-    return found
-
-
-def trade_from(orders: dict[date, int]) -> date:
-    """The first month with a tenth of the orders that are usual in the twelve months that follow; a stray early order,
-    or a few tried out before the shop opened, are no beginning. orders: of at least one month, oldest first."""
-    months = list(orders)
-    for place, month in enumerate(months):
-        usual = statistics.median_high([orders[each] for each in months[place : place + 12]])
-        if orders[month] * _THIN >= usual:
-            return month
-    return months[0]
 
 
 def ranges(months: list[date], to: str, comma: str) -> str:

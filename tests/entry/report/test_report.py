@@ -19,10 +19,11 @@ import pytest
 from rich.console import Console
 
 from huimeng.analytics import service as analytics
+from huimeng.analytics.rules import trade_from
 from huimeng.analytics.service import Asked
 from huimeng.analytics.values import BucketOut, Figures
 from huimeng.entry.report import charts, gathering, sentences, speech
-from huimeng.entry.report.gathering import NoFigures, NoOrdersYet, Report, gather, month_days, ranges, trade_from
+from huimeng.entry.report.gathering import NoFigures, NoOrdersYet, Report, gather, month_days, ranges
 from huimeng.entry.report.markup import Markup, join, tag
 from huimeng.entry.report.page import page
 from huimeng.entry.report.sentences import comparisons
@@ -205,6 +206,7 @@ def test_a_stray_early_order_is_no_beginning_of_trade() -> None:
     growing = {date(2017, month, 1): 2**month for month in range(1, 7)}
     assert trade_from(growing) == date(2017, 1, 1)
     assert trade_from({date(2017, 1, 1): 1}) == date(2017, 1, 1)
+    assert trade_from({}) is None
 
 
 async def test_the_report_says_in_which_time_and_money_it_speaks(world: Desk) -> None:

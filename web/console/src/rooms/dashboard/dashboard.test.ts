@@ -46,7 +46,7 @@ const ANSWERS: Answers = {
   'GET /v1/analytics/trend': { ...ANSWER, grain: 'day', buckets: [] },
   'GET /v1/analytics/top': { ...ANSWER, of: 'category', net_fen: 9, rows: [] },
   'GET /v1/analytics/points': { ...ANSWER, flow, months: [], outstanding: null, breakage: null, not_cut: [] },
-  'GET /v1/analytics/cohorts': { ...ANSWER, data_to: null, cohorts: [] },
+  'GET /v1/analytics/cohorts': { ...ANSWER, data_from: null, data_to: null, cohorts: [] },
 }
 
 beforeEach(() => {

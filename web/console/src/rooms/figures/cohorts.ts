@@ -9,6 +9,11 @@ export interface Kept {
   bps: number
 }
 
+/** Without those up to the month in which trade begins (2017-01-01): in it everybody looks new. */
+export function trulyNew(cohorts: Cohort[], dataFrom: string | null): Cohort[] {
+  return cohorts.filter((cohort) => dataFrom !== null && cohort.month > dataFrom.slice(0, 7))
+}
+
 /** Of all cohorts of which that month is over: how many of their members came in it. null: there is none. */
 export function averageAfter(cohorts: Cohort[], monthsLater: number): Kept | null {
   let members = 0

@@ -2,6 +2,7 @@ import { describe, expect, it, test, vi } from 'vitest'
 import AudiencePage from './AudiencePage.vue'
 import BreakdownPage from './BreakdownPage.vue'
 import { rowsOf } from './breakdown'
+import CohortsPage from './CohortsPage.vue'
 import { averageAfter, newestAgainst } from './cohorts'
 import { asksOf, numbersOf, wayBack } from './members'
 import MembersPage from './MembersPage.vue'
@@ -139,6 +140,26 @@ test('cohorts are spoken of by months that are over', () => {
   expect(averageAfter(cohorts, 1)).toEqual({ members: 140, back: 76, bps: 5429 })
   expect(newestAgainst(cohorts)).toEqual({ month: '2017-02', bps: 4000, beforeBps: 6000 })
   expect(newestAgainst(cohorts.slice(0, 1))).toBeNull()
+})
+
+it('leaves the month in which everybody looks new out of what it says of cohorts', async () => {
+  const cohorts = [
+    { month: '2017-01', members: 100, cells: [cell(0, 100), cell(1, 90)] },
+    { month: '2017-02', members: 40, cells: [cell(0, 40), cell(1, 16)] },
+    { month: '2017-03', members: 50, cells: [cell(0, 50), cell(1, 1, false)] },
+  ]
+  async function told(data_from: string | null, shown = cohorts): Promise<string> {
+    const answer = { ...ANSWER, data_from, data_to: '2017-04-10', cohorts: shown }
+    const answers = { ...PLACES, 'GET /v1/analytics/cohorts': answer }
+    return (await mountPage(CohortsPage, { path: '/figures/cohorts', answers })).wrapper.text()
+  }
+  const text = await told('2017-01-01')
+  expect(text).toContain('首购的下个月,40 位里有 16 位又来买过(40.0%)')
+  expect(text).toContain('数据从2017年1月开始')
+  const later = await told('2016-05-01')
+  expect(later).toContain('140 位里有 106 位')
+  expect(later).not.toContain('数据从')
+  expect(await told('2017-01-01', cohorts.slice(0, 1))).not.toContain('首购的下个月')
 })
 
 function cells(): Schemas['RfmCell'][] {

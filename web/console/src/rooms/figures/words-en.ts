@@ -62,6 +62,8 @@ export default {
   show_as: 'Show',
   as_share: 'Percent',
   as_count: 'Members',
+  cohort_left_out:
+    'Data begin in {month}: first purchases of that month can’t be told, so the sentence above leaves it out.',
   cohort_story: 'In the month after their first purchase {part} of {whole} bought again ({share}). ',
   cohort_worse:
     'Of the newest ({month}) it is {share}, {points} points below those before: see where they came from and who followed up.',

@@ -58,6 +58,7 @@ const zh = {
   show_as: '格子里看什么',
   as_share: '百分比',
   as_count: '人数',
+  cohort_left_out: '数据从{month}开始,那个月分不清谁是第一次买,上面那句话没有算它。',
   cohort_story: '首购的下个月,{whole} 位里有 {part} 位又来买过({share})。',
   cohort_worse: '最近一批({month}首购)是 {share},比之前低 {points} 个百分点:看看那时的新客来自哪里、有没有人跟进。',
   cohort_better: '最近一批({month}首购)是 {share},比之前高 {points} 个百分点。',
