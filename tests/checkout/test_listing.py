@@ -168,4 +168,9 @@ async def test_by_buyer_and_product(client: httpx.AsyncClient) -> None:
     # Both, but of two lines.
     assert await found(client, product="乌龙", category="酒") == []
     assert await found(client, product="T-1") == ["B"]
+    # A line that has a name is not known by its SKU.
+    by_both: dict[str, Any] = {"lines": [{"product": "红茶", "sku": "T-2", "paid_fen": 100}]}
+    await order(client, "D", "2026-03-04", amount_fen=None, **by_both)
+    assert await found(client, product="T-2") == []
+    assert await found(client, product="红茶") == ["D"]
     assert await found(client, product="") == ["C"]
