@@ -155,8 +155,8 @@ class Doorway(HttpToolsProtocol):
         super().__init__(config, server_state, app_state, _loop)
         self._admission = admission
         self._stage = _NOTHING
-        # Of the piece that is being looked at, of a head, and what came since the last that was worth something.
-        self._piece_bytes = self._head_bytes = self._idle_bytes = 0
+        # Of the piece that is being looked at, and what came since the last that was worth something.
+        self._piece_bytes = self._idle_bytes = 0
         self._held = bytearray()
         self._patience: asyncio.TimerHandle | None = None
         self._reader: asyncio.TimerHandle | None = None
@@ -228,24 +228,16 @@ class Doorway(HttpToolsProtocol):
         super().on_message_begin()
         self._end_patience()
         self._stage = _HEAD
-        self._head_bytes, self._idle_bytes = 0, -self._piece_bytes
-
-    def on_url(self, url: bytes) -> None:
-        self._head_bytes += len(url)
-        super().on_url(url)
-
-    def on_header(self, name: bytes, value: bytes) -> None:
-        if self._stage == _HEAD:
-            self._head_bytes += len(name) + len(value) + 4
-            super().on_header(name, value)
-        # What follows a body would be taken for what a proxy has written at the head.
+        self._idle_bytes = -self._piece_bytes
 
     def on_headers_complete(self) -> None:
         path = self.url.partition(b"?")[0].decode("latin-1")
+        # What follows a body would be taken for what a proxy has written at the head: it goes elsewhere.
+        self.headers = self.headers.copy()
         if self.parser.get_http_version() not in _VERSIONS or self.parser.get_method() == b"CONNECT":
             # The parser takes a line without a version for HTTP/0.9.
             self._refuse(self._admission.malformed, close=True)
-        elif self._head_bytes > HEAD_MAX:
+        elif self._is_large():
             self._refuse(self._admission.large, close=True)
         elif len(self.pipeline) >= _WAITING_MAX:
             self._refuse(self._admission.busy, close=True)
@@ -265,6 +257,13 @@ class Doorway(HttpToolsProtocol):
         else:
             self._stage = _HELD
             self._ask_for_body()
+
+    def _is_large(self) -> bool:
+        """The head that has just ended; most need no counting."""
+        begun_here = self._idle_bytes == -self._piece_bytes
+        if begun_here and self._piece_bytes <= HEAD_MAX:
+            return False
+        return len(self.url) + sum(len(name) + len(value) + 4 for name, value in self.headers) > HEAD_MAX
 
     def on_body(self, body: bytes) -> None:
         self._idle_bytes = -self._piece_bytes
