@@ -329,7 +329,7 @@ describe('rows that the same file does not better', () => {
     const after = await page({ dry_run: false }, ['unknown_member'])
     expect(after).toContain('有 2 处的会员还不在系统里')
     expect(after).toContain('先导入这些会员,再导入一次这个文件')
-    expect(after).toContain('文件没有错')
+    expect(after).toContain('先把缺的会员、门店或原订单补进系统')
     expect(after).not.toContain('在原来的文件里改好')
     expect(after).not.toContain('--unknown-member')
     expect(await page({}, ['unknown_member'])).toContain('在设置里选“按散客订单导入”')
