@@ -46,6 +46,7 @@ it("speaks of the merchant's currency", async () => {
   const answers = { ...ANSWERS, ...yen, 'GET /v1/analytics/top': { rows: [] } }
   const { wrapper } = await mountPage(RuleEditor, { answers })
   expect(wrapper.text()).toContain('满多少日元起算')
+  expect(wrapper.get('.sentence').text()).toMatch(/^每消费\s+日元,得/)
   await wrapper.get('input[aria-label="得多少"]').setValue('50')
   expect(wrapper.text()).toContain('消费 ¥100 会得 5000')
   expect(list.wrapper.text() + wrapper.text()).not.toMatch(/(?<!日)元/)

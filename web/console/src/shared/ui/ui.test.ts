@@ -75,6 +75,8 @@ describe('ZonePicker', () => {
   it('finds a zone by its text, its name, or a part that no other has', async () => {
     const tokyo: [string, string] = ['Asia/Tokyo', '日本标准时间(东京,UTC+9)']
     for (const typed of [tokyo[1], 'asia/tokyo', '东京']) expect(await picking('Asia/Shanghai', typed)).toEqual(tokyo)
+    for (const typed of ['hong kong', 'Asia/Hong_Kong'])
+      expect((await picking('Asia/Shanghai', typed))[0]).toBe('Asia/Hong_Kong')
   })
 
   it('keeps the zone that it has when what is typed is none, or may be several', async () => {
