@@ -161,7 +161,9 @@ def _check_query(query: bytes) -> None:
 async def _refuse(refusal: BusinessError, scope: Any, send: Send) -> None:
     languages = [value for name, value in scope["headers"] if name == b"accept-language"]
     lang: Lang = "en" if languages and languages[0].strip().lower().startswith(b"en") else "zh"
-    headers = [(b"content-type", PROBLEM.encode())]
+    body = msgspec.json.encode(refusal.problem(lang))
+    # Without its length it would go in chunks, which no HTTP/1.0 client understands.
+    headers = [(b"content-type", PROBLEM.encode()), (b"content-length", str(len(body)).encode())]
     if refusal.status in (429, 503):
         headers.append((b"retry-after", str(refusal.fields.get("retry_after", 1)).encode()))
     if isinstance(refusal, RateLimited):
@@ -169,7 +171,7 @@ async def _refuse(refusal: BusinessError, scope: Any, send: Send) -> None:
     if refusal.status == 401:
         headers.append((b"www-authenticate", b"Bearer"))
     await send({"type": "http.response.start", "status": refusal.status, "headers": headers})
-    await send({"type": "http.response.body", "body": msgspec.json.encode(refusal.problem(lang)), "more_body": False})
+    await send({"type": "http.response.body", "body": body, "more_body": False})
 
 
 def create_app(opened: AbstractAsyncContextManager[Context] | None = None) -> Any:

@@ -7,6 +7,7 @@ from html.parser import HTMLParser
 
 import msgspec
 import pytest
+from litestar.openapi.spec import OpenAPI
 
 from huimeng.entry.context import Context
 from huimeng.entry.docs.html import html, tag
@@ -51,6 +52,22 @@ class _Tags(HTMLParser):
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         self.seen.append((tag, dict(attrs)))
+
+
+async def test_the_api_document_is_put_together_once(context: Context, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It takes so long that whoever asks for it again and again would stop the tills."""
+    async with application(context) as app, caller(app, "none") as client:
+        first = await client.get("/openapi.json")
+        monkeypatch.setattr(OpenAPI, "to_schema", lambda _: pytest.fail("put together again"))
+        again = await client.get("/openapi.json")
+    assert (first.status_code, again.status_code, again.content == first.content) == (200, 200, True)
+
+
+async def test_a_refusal_tells_its_length(context: Context) -> None:
+    """In chunks it would be nothing to a client of HTTP/1.0."""
+    async with application(context) as app, caller(app, "none") as client:
+        answer = await client.get("/v1/orders")
+    assert (answer.status_code, answer.headers["content-length"]) == (401, str(len(answer.content)))
 
 
 async def test_the_api_document(context: Context) -> None:
