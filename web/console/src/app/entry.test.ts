@@ -39,6 +39,7 @@ const ROOMS = [
     permission: 'staff:read',
     pages: [
       { path: '/staff', page: page('everybody') },
+      { path: '/staff/new', page: async () => ({ default: { template: '<input id="typed" />' } }) },
       { path: '/staff/broken', page: async () => ({ default: BROKEN }) },
     ],
   }),
@@ -138,13 +139,148 @@ it('lets nobody past a one-time password', async () => {
   expect(router.currentRoute.value.path).toBe('/orders')
 })
 
-it('goes to the log-in when the session ends, and says why', async () => {
-  const { html, router } = await open('/orders', { 'GET /v1/session': SESSION, 'GET /v1/stores': NOBODY })
-  await expect(ok(api.GET('/v1/stores'))).rejects.toThrow('请先登录')
-  await flushPromises()
-  expect(router.currentRoute.value.query).toEqual({ next: '/orders', expired: '1' })
-  expect(html.text()).toContain('登录已过期')
-  expect(useSession().current).toBeNull()
+describe('whose session ends in the middle', () => {
+  const OTHER = { ...SESSION, csrf_token: 'other', staff: { ...SESSION.staff, staff_id: 2, name: '小李' } }
+  const again = { ...SESSION, csrf_token: 'again' }
+
+  /** A form with something typed into it, sent after the session has ended; the log-in answers as given. */
+  async function interrupted(entered: unknown, more: Answers = {}) {
+    let over = true
+    const saved = vi.fn()
+    const opened = await open('/staff/new', {
+      'GET /v1/session': SESSION,
+      'POST /v1/stores': () => (over ? NOBODY() : { store_id: 1 }),
+      'GET /v1/stores': () => (over ? NOBODY() : { items: [] }),
+      'POST /v1/session': () => {
+        over = false
+        return typeof entered === 'function' ? entered() : entered
+      },
+      ...more,
+    })
+    await opened.html.get('#typed').setValue('long and winding')
+    const params = { header: { 'Idempotency-Key': 'k1' } }
+    const body = { code: 's1', name: 'long and winding' }
+    void ok(api.POST('/v1/stores', { params, body })).then(saved, saved)
+    await dialogOpens(opened.html)
+    const sent = (path: string) => opened.calls.filter((call) => call.method === 'POST' && call.path === path)
+    return { ...opened, saved, sent }
+  }
+
+  async function dialogOpens(html: ReturnType<typeof mount>): Promise<void> {
+    await vi.waitFor(() => expect(html.find('dialog[open] h2').exists()).toBe(true))
+  }
+
+  it('logs in over the page, and what was sent goes out again with its key', async () => {
+    const { html, saved, sent, calls, router } = await interrupted(again)
+    expect(html.get('dialog[open]').text()).toContain('老王重新登录后接着做')
+    expect(html.get<HTMLInputElement>('input[name=merchant]').element.value).toBe('shop')
+    expect(html.get<HTMLInputElement>('input[name=login]').element.value).toBe('owner')
+    await vi.waitFor(() => expect(document.activeElement).toBe(html.get('input[name=password]').element))
+    const read = ok(api.GET('/v1/stores'))
+    await fill(html, { password: 'secret' })
+    expect(await read).toEqual({ items: [] })
+    await vi.waitFor(() => expect(saved.mock.calls).toEqual([[{ store_id: 1 }]]))
+    const told = sent('/v1/stores').map(({ headers, body }) => [
+      headers.get('idempotency-key'),
+      headers.get('x-csrf-token'),
+      body,
+    ])
+    const body = { code: 's1', name: 'long and winding' }
+    expect(told).toEqual([
+      ['k1', 'csrf', body],
+      ['k1', 'again', body],
+    ])
+    expect(html.find('dialog[open] h2').exists()).toBe(false)
+    expect(html.get<HTMLInputElement>('#typed').element.value).toBe('long and winding')
+    expect(router.currentRoute.value.path).toBe('/staff/new')
+    expect(calls.filter((call) => call.path === '/v1/session').map((call) => call.method)).toEqual(['GET', 'POST'])
+  })
+
+  it('is told what was wrong, and the page waits', async () => {
+    const { html, sent } = await interrupted(refusal(401, 'login_failed', '登录名或密码不对'))
+    await html.get('dialog form').trigger('submit')
+    expect(html.get('dialog .wrong').text()).toBe('请填写')
+    await fill(html, { password: 'x' })
+    expect(html.get('dialog [role=alert]').text()).toBe('登录名或密码不对')
+    expect(sent('/v1/stores')).toHaveLength(1)
+    // Nor does Escape take it away.
+    const escape = new KeyboardEvent('keydown', { key: 'Escape', bubbles: true, cancelable: true })
+    html.get('dialog input').element.dispatchEvent(escape)
+    expect(escape.defaultPrevented).toBe(true)
+    expect(html.find('dialog[open] h2').exists()).toBe(true)
+  })
+
+  it('leaves nothing to see for somebody else, and sends nothing in their name', async () => {
+    const replace = vi.spyOn(location, 'replace').mockReturnValue()
+    const { html, sent } = await interrupted(OTHER)
+    await fill(html, { login: 'li', password: 'secret' })
+    expect(replace.mock.calls).toEqual([['/']])
+    expect(html.text().trim()).toBe('员工')
+    expect(html.find('#typed').exists()).toBe(false)
+    expect(sent('/v1/stores')).toHaveLength(1)
+    replace.mockRestore()
+  })
+
+  it('goes to the log-in when they leave, and says why', async () => {
+    const { html, router, saved, sent } = await interrupted(again)
+    await html.get('dialog .leave button').trigger('click')
+    await vi.waitFor(() => expect(router.currentRoute.value.query).toEqual({ next: '/staff/new', expired: '1' }))
+    await flushPromises()
+    expect(html.text()).toContain('登录已过期')
+    expect(html.find('dialog[open]').exists()).toBe(false)
+    expect(useSession().current).toBeNull()
+    expect([saved.mock.calls[0]?.[0].code, sent('/v1/stores').length]).toEqual(['unauthorized', 1])
+  })
+
+  it('chooses a password first when they come with a one-time one', async () => {
+    const { html, saved } = await interrupted(
+      { ...again, must_change_password: true },
+      { 'POST /v1/session/password': { ...again, csrf_token: 'own' } },
+    )
+    await fill(html, { password: 'one-time' })
+    await vi.waitFor(() => expect(html.get('dialog[open] h2').text()).toBe('修改密码'))
+    expect(saved).not.toHaveBeenCalled()
+    for (const input of html.findAll('dialog input[type=password]')) await input.setValue('tea for two')
+    await html.get('dialog form').trigger('submit')
+    await vi.waitFor(() => expect(saved.mock.calls).toEqual([[{ store_id: 1 }]]))
+    expect(html.get<HTMLInputElement>('#typed').element.value).toBe('long and winding')
+    expect(html.find('dialog[open] h2').exists()).toBe(false)
+  })
+
+  it('is back when they log in in another window, whose token is taken', async () => {
+    let found: unknown = SESSION
+    const { html, saved, sent } = await interrupted(again, { 'GET /v1/session': () => found })
+    found = again
+    // The server knows the new session, whichever window began it.
+    await api.POST('/v1/session', { body: { merchant: 'shop', login: 'owner', password: 'x' } })
+    dispatchEvent(new StorageEvent('storage', { key: 'huimeng.entered' }))
+    await vi.waitFor(() => expect(saved.mock.calls).toEqual([[{ store_id: 1 }]]))
+    expect(sent('/v1/stores').at(-1)?.headers.get('x-csrf-token')).toBe('again')
+    expect(html.find('dialog[open] h2').exists()).toBe(false)
+  })
+
+  it('makes room when somebody else logs in in another window', async () => {
+    const replace = vi.spyOn(location, 'replace').mockReturnValue()
+    let found: unknown = SESSION
+    const { html } = await open('/orders', { 'GET /v1/session': () => found })
+    dispatchEvent(new StorageEvent('storage', { key: 'huimeng.entered' }))
+    await flushPromises()
+    expect([html.text().includes('all orders'), replace.mock.calls]).toEqual([true, []])
+    found = OTHER
+    dispatchEvent(new StorageEvent('storage', { key: 'huimeng.entered' }))
+    await flushPromises()
+    expect([html.text().includes('all orders'), replace.mock.calls]).toEqual([false, [['/']]])
+    replace.mockRestore()
+  })
+
+  it('logs out without being asked to log in', async () => {
+    const { html, router } = await open('/orders', { 'GET /v1/session': SESSION, 'DELETE /v1/session': NOBODY })
+    await html.get('.account').trigger('click')
+    await flushPromises()
+    await html.findAll('.deeds button')[1]?.trigger('click')
+    await flushPromises()
+    expect(router.currentRoute.value.fullPath).toBe('/login?merchant=shop')
+  })
 })
 
 it('shows each person what they may open, and says so where they may not', async () => {

@@ -1,10 +1,10 @@
 /** Addresses: log-in and password stand alone, everything else within the shell; each room brings its own. */
 import { createRouter, createWebHistory, type RouteRecordRaw, type Router, type RouterHistory } from 'vue-router'
+import { useComeback } from './comeback'
 import { begin, end } from './progress'
 import { menuFor, rooms } from './rooms'
 import ShellLayout from './ShellLayout.vue'
-import { carried } from '@/shared/api/client'
-import { useCatalog } from '@/shared/catalog'
+import { carried } from '@/shared/api/lasting'
 import type { Room } from '@/shared/room'
 import { useSession } from '@/shared/session'
 import type { Pair } from '@/shared/words'
@@ -79,17 +79,8 @@ export function makeRouter(history: RouterHistory = createWebHistory()): Router 
       location.assign(to.fullPath)
     }
   })
-  carried.onUnauthorized = () => {
-    const session = useSession()
-    // Nobody was logged in, so nothing has ended: the guard sends to the log-in, with where it was meant to go.
-    if (!session.current) return
-    const here = router.currentRoute.value
-    // At the start nobody is logged in, and nothing has ended.
-    if (!session.current) return
-    session.forget()
-    useCatalog().forget()
-    if (!here.meta.open) void router.push({ name: 'login', query: { next: here.fullPath, expired: '1' } })
-  }
+  // At the log-in nobody is to be asked by a dialog too.
+  carried.comeBack = () => (router.currentRoute.value.meta.open ? Promise.resolve(false) : useComeback().ask())
   return router
 }
 

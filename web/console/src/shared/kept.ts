@@ -1,4 +1,6 @@
 /** What this browser remembers between visits: language, theme, merchant code. Never anything secret or personal. */
+import { onScopeDispose } from 'vue'
+
 const PREFIX = 'huimeng.'
 
 export function kept(name: string): string | null {
@@ -17,4 +19,13 @@ export function keep(name: string, value: string | null): void {
   } catch {
     // See above.
   }
+}
+
+/** Calls back when another window of this browser keeps something anew under that name, as long as the caller's scope lasts. */
+export function onKeptElsewhere(name: string, heard: () => void): void {
+  const hear = (event: StorageEvent): void => {
+    if (event.key === PREFIX + name) heard()
+  }
+  addEventListener('storage', hear)
+  onScopeDispose(() => removeEventListener('storage', hear))
 }

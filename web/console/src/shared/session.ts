@@ -2,8 +2,21 @@
 import { defineStore } from 'pinia'
 import { computed, ref } from 'vue'
 import { api, ok, Problem, type Schemas } from '@/shared/api'
-import { carried } from '@/shared/api/client'
+import { carried } from '@/shared/api/lasting'
 import { keep } from '@/shared/kept'
+
+/** What is remembered anew whenever somebody logs in, so that other windows of this browser notice. */
+export const ENTERED = 'entered'
+
+/** As the server says; null: nobody. */
+export async function whoIsThere(): Promise<Schemas['SessionOut'] | null> {
+  try {
+    return await ok(api.GET('/v1/session'))
+  } catch (error) {
+    if (!(error instanceof Problem) || error.status !== 401) throw error
+    return null
+  }
+}
 
 export const useSession = defineStore('session', () => {
   const current = ref<Schemas['SessionOut'] | null>(null)
@@ -16,31 +29,35 @@ export const useSession = defineStore('session', () => {
     carried.csrf = session?.csrf_token ?? ''
   }
 
-  async function load(): Promise<void> {
-    try {
-      take(await ok(api.GET('/v1/session')))
-    } catch (error) {
-      if (!(error instanceof Problem) || error.status !== 401) throw error
-      take(null)
-    }
-  }
+  const load = async (): Promise<void> => take(await whoIsThere())
 
   async function logIn(merchant: string, login: string, password: string): Promise<void> {
     take(await ok(api.POST('/v1/session', { body: { merchant, login, password } })))
     keep('merchant', merchant)
+    keep(ENTERED, crypto.randomUUID())
   }
 
   async function changePassword(current_password: string, new_password: string): Promise<void> {
     take(await ok(api.POST('/v1/session/password', { body: { current_password, new_password } })))
+    keep(ENTERED, crypto.randomUUID())
   }
 
   async function logOut(): Promise<void> {
-    await ok(api.DELETE('/v1/session'))
+    try {
+      await ok(api.DELETE('/v1/session'))
+    } catch (error) {
+      // It was over already.
+      if (!(error instanceof Problem) || error.status !== 401) throw error
+    }
     take(null)
   }
 
   const merchant = computed(() => current.value?.merchant ?? null)
   const staff = computed(() => current.value?.staff ?? null)
+  /** The same person of the same merchant has the same; '' is nobody. */
+  const who = computed(() =>
+    merchant.value && staff.value ? `${merchant.value.merchant_id}/${staff.value.staff_id}` : '',
+  )
   const mustChangePassword = computed(() => current.value?.must_change_password ?? false)
   const permissions = computed(() => new Set(current.value?.permissions ?? []))
 
@@ -53,8 +70,10 @@ export const useSession = defineStore('session', () => {
     asked,
     merchant,
     staff,
+    who,
     mustChangePassword,
     can,
+    take,
     load,
     logIn,
     changePassword,

@@ -102,6 +102,32 @@ it('sends the very same again after a lost answer and after a reload', async () 
   expect(JSON.parse(Object.values(sessionStorage)[0] as string).pending).toBeNull()
 })
 
+it('sends nothing more once the till was left', async () => {
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] })
+  try {
+    let answer: (value: Response) => void = () => undefined
+    const held = new Promise<Response>((resolve) => (answer = resolve))
+    const { wrapper, calls } = await mountPage(CashierPage, {
+      path: '/cashier',
+      answers: { ...ANSWERS, 'POST /v1/orders': () => held },
+    })
+    const orders = () => calls.filter((call) => call.method === 'POST' && call.path === '/v1/orders')
+    await wrapper.get('.amount').setValue('5')
+    await vi.runAllTimersAsync()
+    await wrapper.get('.finish').trigger('click')
+    await flushPromises()
+    expect(orders()).toHaveLength(1)
+    wrapper.unmount()
+    answer(refusal(401, 'unauthorized', '请先登录')())
+    await vi.runAllTimersAsync()
+    expect(orders()).toHaveLength(1)
+    // Whoever comes back finds it.
+    expect(JSON.parse(Object.values(sessionStorage)[0] as string).pending.tries).toBe(1)
+  } finally {
+    vi.useRealTimers()
+  }
+})
+
 it('takes two taps as one', async () => {
   const { wrapper, orders } = await typed({ 'POST /v1/orders': DONE })
   const button = wrapper.get('.finish')

@@ -4,7 +4,7 @@
  * An order on its way is kept in the tab before it is sent, with its key and number. A lost answer, a second tap or a
  * reload send the very same again, which the API books once. What is typed survives a reload too.
  */
-import { computed, onScopeDispose, reactive, ref, shallowRef, watch } from 'vue'
+import { computed, getCurrentScope, onScopeDispose, reactive, ref, shallowRef, watch } from 'vue'
 import { bodyOf, emptyBill, makeOrderNo, TENDERS, type Bill, type Customer } from './bill'
 import { api, asProblem, isAbort, ok, type Problem, type Schemas } from '@/shared/api'
 import { keep, kept } from '@/shared/kept'
@@ -115,12 +115,16 @@ interface Ends {
   outdated: () => void
 }
 
-/** An order on its way, until an answer says for sure whether it is booked. */
+/**
+ * An order on its way, until an answer says for sure whether it is booked. A till that was left sends nothing more:
+ * somebody else may be logged in by then.
+ */
 function useSending(left: Pending | null, { kept: keepIt, booked, outdated }: Ends) {
   const pending = shallowRef<Pending | null>(left)
   const problem = shallowRef<Problem | null>(null)
   const busy = ref(false)
   let timer: ReturnType<typeof setTimeout> | undefined
+  const scope = getCurrentScope()
 
   function set(now: Pending | null): void {
     pending.value = now
@@ -128,7 +132,7 @@ function useSending(left: Pending | null, { kept: keepIt, booked, outdated }: En
   }
 
   async function send(): Promise<void> {
-    if (!pending.value || busy.value) return
+    if (!pending.value || busy.value || !scope?.active) return
     clearTimeout(timer)
     const mine = { ...pending.value, tries: pending.value.tries + 1 }
     // Kept before it goes out: a reload in this moment must find it.

@@ -10,14 +10,11 @@
  */
 import createClient, { type Middleware } from 'openapi-fetch'
 import type { components, paths } from './schema'
+import { carried, lastingFetch } from './lasting'
 import { problemOf } from './problem'
-import { sturdyFetch } from './sturdy'
 import { lang } from '@/shared/words'
 
 export type Schemas = components['schemas']
-
-/** Set by the session store: the token that goes with changes, and what to do when the session has ended. */
-export const carried = { csrf: '', onUnauthorized: (): void => {} }
 
 const headers: Middleware = {
   onRequest({ request }) {
@@ -27,7 +24,7 @@ const headers: Middleware = {
   },
 }
 
-export const api = createClient<paths>({ fetch: sturdyFetch, credentials: 'same-origin', baseUrl: location.origin })
+export const api = createClient<paths>({ fetch: lastingFetch, credentials: 'same-origin', baseUrl: location.origin })
 api.use(headers)
 
 interface Answer<T> {
@@ -39,9 +36,7 @@ interface Answer<T> {
 export async function ok<T>(asked: Promise<Answer<T>>): Promise<T> {
   const { data, error, response } = await asked
   if (response.ok) return data as T
-  const problem = problemOf(response.status, error, response.headers.get('Retry-After'))
-  if (response.status === 401 && problem.code === 'unauthorized') carried.onUnauthorized()
-  throw problem
+  throw problemOf(response.status, error, response.headers.get('Retry-After'))
 }
 
 /** With the entity tag, for pages that change what they have read. */

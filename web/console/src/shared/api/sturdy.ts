@@ -1,4 +1,5 @@
 /** fetch that asks again where that can do no harm: reads after a lost connection, 429 and 503. Writes are told at once. */
+import { unlessLeft } from './leaving'
 import { isAbort, noAnswer } from './problem'
 
 // Posts that write nothing.
@@ -27,17 +28,11 @@ export async function sturdyFetch(request: Request): Promise<Response> {
   }
 }
 
-function pause(ms: number, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve, reject) => {
-    const end = (): void => {
-      clearTimeout(timer)
-      reject(new DOMException('left', 'AbortError'))
-    }
-    if (signal.aborted) return reject(new DOMException('left', 'AbortError'))
-    const timer = setTimeout(() => {
-      signal.removeEventListener('abort', end)
-      resolve()
-    }, ms)
-    signal.addEventListener('abort', end, { once: true })
-  })
+async function pause(ms: number, signal: AbortSignal): Promise<void> {
+  let timer: ReturnType<typeof setTimeout> | undefined
+  try {
+    await unlessLeft(new Promise((resolve) => (timer = setTimeout(resolve, ms))), signal)
+  } finally {
+    clearTimeout(timer)
+  }
 }

@@ -4,8 +4,9 @@
  *   const task = await upload<Schemas['ImportOut']>('/v1/imports', { kind: 'orders', hold: 'true' }, file,
  *     { key, told: (sent) => (progress.value = sent), signal })
  */
-import { carried } from './client'
-import { noAnswer, problemOf } from './problem'
+import { carried, isOver } from './lasting'
+import { unlessLeft } from './leaving'
+import { noAnswer, Problem, problemOf } from './problem'
 import { lang } from '@/shared/words'
 
 interface Options {
@@ -15,7 +16,18 @@ interface Options {
   signal: AbortSignal
 }
 
-export function upload<T>(path: string, query: Record<string, string>, file: File, options: Options): Promise<T> {
+export async function upload<T>(path: string, query: Record<string, string>, file: File, options: Options): Promise<T> {
+  try {
+    return await send<T>(path, query, file, options)
+  } catch (error) {
+    if (!(error instanceof Problem) || !isOver(error.status, path, error.code)) throw error
+    // As lastingFetch does.
+    if (!(await unlessLeft(carried.comeBack(), options.signal))) throw error
+  }
+  return upload(path, query, file, options)
+}
+
+function send<T>(path: string, query: Record<string, string>, file: File, options: Options): Promise<T> {
   return new Promise((resolve, reject) => {
     const request = new XMLHttpRequest()
     const stop = (): void => request.abort()
@@ -26,9 +38,7 @@ export function upload<T>(path: string, query: Record<string, string>, file: Fil
     request.addEventListener('load', () => {
       const body = parsed(request.responseText)
       if (request.status >= 200 && request.status < 300 && body !== undefined) return resolve(body as T)
-      const problem = problemOf(request.status, body, request.getResponseHeader('Retry-After'))
-      if (request.status === 401 && problem.code === 'unauthorized') carried.onUnauthorized()
-      reject(problem)
+      reject(problemOf(request.status, body, request.getResponseHeader('Retry-After')))
     })
     request.addEventListener('loadend', () => options.signal.removeEventListener('abort', stop))
     request.open('POST', `${path}?${new URLSearchParams(query)}`)

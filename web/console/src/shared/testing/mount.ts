@@ -22,7 +22,7 @@ export interface Call {
   headers: Headers
 }
 
-/** What a route answers: a body, or a function of the call; a Response of your own for refusals (see refusal). */
+/** What a route answers: a body, or a function of the call, also one that takes its time; a Response of your own for refusals (see refusal). */
 export type Answers = Record<string, unknown>
 
 export const refusal = (status: number, code: string, detail: string, more: object = {}): (() => Response) => {
@@ -50,7 +50,7 @@ export function answering(answers: Answers): Call[] {
     const name = `${call.method} ${call.path}`
     if (!(name in answers)) return new Response(`no answer for ${name}`, { status: 599 })
     const given = answers[name]
-    const found: unknown = typeof given === 'function' ? (given as (call: Call) => unknown)(call) : given
+    const found: unknown = await (typeof given === 'function' ? (given as (call: Call) => unknown)(call) : given)
     return found instanceof Response ? found : Response.json(found ?? null, { headers: { ETag: '"tag"' } })
   })
   return calls
