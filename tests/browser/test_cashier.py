@@ -95,10 +95,11 @@ def test_goods_one_of_which_comes_back(cafe: Cafe, window: Open) -> None:
     (order,) = [each for each in cafe.orders_of("陈静") if each["paid_fen"] == 6000]
     seat = window(cafe, "owner")
     page = seat.open(f"/cashier/refund/{order['order_id']}")
-    page.get_by_text("选商品退").click()
-    page.get_by_role("checkbox", name=re.compile("手冲咖啡")).check()
-    page.get_by_role("combobox", name="退多少").select_option("退几件")
-    page.get_by_role("textbox", name="退几件").fill("1")
+    page.get_by_text("退一部分").click()
+    # It is the only thing, so it is chosen.
+    expect(page.get_by_role("checkbox", name=re.compile("手冲咖啡"))).to_be_checked()
+    expect(page.get_by_role("combobox", name="这一行怎么退 手冲咖啡")).to_have_value("quantity")
+    page.get_by_role("textbox", name="按件数 手冲咖啡").fill("1")
     expect(page.get_by_role("button", name="退款 ¥30.00")).to_be_enabled()
     seat.shoot("one-of-two")
     page.get_by_role("button", name="退款 ¥30.00").click()

@@ -1,9 +1,7 @@
 import { flushPromises } from '@vue/test-utils'
 import { beforeEach, expect, it, test, vi } from 'vitest'
 import CashierPage from './CashierPage.vue'
-import RefundPage from './RefundPage.vue'
 import { bodyOf, emptyBill, emptyGoods, lineFen, makeOrderNo, parseQuantity, sumTyped } from './bill'
-import { choicesOf, leftOf, linesOf } from './refund'
 import { mountPage, refusal } from '@/shared/testing/mount'
 
 const STORE = {
@@ -153,65 +151,6 @@ it('says beside the number that it is taken, and what is missing beside the amou
   expect(document.activeElement).toBe(wrapper.get('.amount').element)
 })
 
-const ORDER_LINE = {
-  line_no: 1,
-  sku: '',
-  product: '牛奶',
-  category: '',
-  quantity: '3',
-  list_fen: 3000,
-  paid_fen: 3000,
-  refunded_quantity: '1',
-  refunded_fen: 1000,
-  points_earned: 30,
-  growth_earned: 0,
-  points_reversed: 10,
-  growth_reversed: 0,
-}
-const ORDER = {
-  order_id: '99',
-  source: 'cashier',
-  store_id: 7,
-  business_day: '2026-03-04',
-  order_no: 'A1',
-  member_id: '5',
-  ordered_at: '2026-03-04T04:00:00Z',
-  list_fen: 4000,
-  paid_fen: 4000,
-  refunded_fen: 1000,
-  status: 'partly_refunded',
-  tenders: [],
-  earned: [],
-  refunds: [],
-  lines: [ORDER_LINE, { ...ORDER_LINE, line_no: 2, product: '鸡蛋', quantity: '1', paid_fen: 1000 }],
-}
-
-it('refunds what was chosen after it said what goes back', async () => {
-  const quoted = {
-    status: 'partly_refunded',
-    amount_fen: 1000,
-    points_taken: 10,
-    growth_taken: 0,
-    points_debt: 4,
-    growth_debt: 0,
-    points_balance: 0,
-    lines: [],
-    tenders: [{ kind: 'cash', amount_fen: 1000 }],
-  }
-  const { wrapper, calls } = await mountPage(RefundPage, {
-    props: { orderId: '99' },
-    answers: { 'GET /v1/orders/99': ORDER, 'POST /v1/orders/99/refunds/quote': quoted },
-  })
-  await wrapper.findAll('input[type=radio]')[1]?.setValue(true)
-  expect(wrapper.text()).toContain('请选择要退的商品')
-  await wrapper.get('input[type=checkbox]').setValue(true)
-  await wrapper.get('input[inputmode=decimal]').setValue('1')
-  await flushPromises()
-  expect(calls.at(-1)?.body).toEqual({ lines: [{ line_no: 1, quantity: '1' }] })
-  expect(wrapper.text()).toContain('退款 ¥10.00')
-  expect(wrapper.text()).toContain('有 4 积分扣不回来')
-})
-
 test('amounts add up, in any width', () => {
   expect([sumTyped('12.5+3'), sumTyped('12.5元'), sumTyped('1+'), sumTyped('abc')]).toEqual([1550, 1250, null, null])
 })
@@ -233,12 +172,4 @@ test('parts paid another way leave the rest, and more than all is no bill', () =
 
 test('an order number tells the moment at the store', () => {
   expect(makeOrderNo('Asia/Shanghai', new Date('2026-03-04T04:05:06Z'), () => 0)).toBe('260304-120506-22')
-})
-
-test('of a line only what is left comes back', () => {
-  const [first] = choicesOf(ORDER)
-  expect([leftOf(ORDER_LINE), first?.quantity]).toEqual(['2', '2'])
-  expect(linesOf([{ line_no: 1, taken: true, how: 'amount', quantity: '', amount: '5.5' }])).toEqual([
-    { line_no: 1, amount_fen: 550 },
-  ])
 })

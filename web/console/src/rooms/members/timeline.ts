@@ -1,6 +1,7 @@
 /** What an item of the timeline says, in words; the page only sets it. */
 import type { Schemas } from '@/shared/api'
 import type { useFormat } from '@/shared/format'
+import { statusName } from '@/shared/orders/order'
 import { channelName, type T } from './member'
 
 export type Item = Schemas['TimelineItem']
@@ -38,7 +39,7 @@ export function tell(t: T, f: ReturnType<typeof useFormat>, item: Item, store: s
       facts.push(
         store,
         item.order_no && t('t_order_no', { no: item.order_no }),
-        item.status !== 'completed' && t('t_order_status', { status: t.of('status_', item.status ?? '') }),
+        item.status !== 'completed' && t('t_order_status', { status: statusName(item.status ?? '') }),
       )
       points = item.points || null
       break

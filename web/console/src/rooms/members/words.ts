@@ -203,10 +203,6 @@ export default defineWords(
     paid: '实付',
     refunded: '已退',
     status: '状态',
-    status_completed: '已完成',
-    status_partly_refunded: '部分退款',
-    status_refunded: '已退款',
-    status_voided: '已作废',
 
     show: '显示',
     show_all: '全部',
@@ -441,10 +437,6 @@ export default defineWords(
     paid: 'Paid',
     refunded: 'Refunded',
     status: 'Status',
-    status_completed: 'Completed',
-    status_partly_refunded: 'Partly refunded',
-    status_refunded: 'Refunded',
-    status_voided: 'Void',
 
     show: 'Show',
     show_all: 'All',

@@ -1,11 +1,10 @@
 import { flushPromises } from '@vue/test-utils'
-import { expect, it, test, vi } from 'vitest'
-import { isWithin, leftOf, pickedOf, plainQuantity, refundLine, type Line } from './order'
+import { expect, it } from 'vitest'
 import OrderDetail from './OrderDetail.vue'
 import OrderList from './OrderList.vue'
-import RefundPage from './RefundPage.vue'
 import { answer, asking } from '@/shared/confirm'
-import { mountPage, refusal } from '@/shared/testing/mount'
+import type { Line } from '@/shared/orders/order'
+import { mountPage } from '@/shared/testing/mount'
 
 const page = (...items: unknown[]): unknown => ({ items, next_cursor: null })
 const LINE: Line = {
@@ -162,68 +161,6 @@ it('voids only after telling what that does', async () => {
   answer(false)
   await flushPromises()
   expect(calls.some((call) => call.path.endsWith('/void'))).toBe(false)
-})
-
-it('shows what a refund does, then does just that', async () => {
-  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] })
-  try {
-    const result = { ...TOLD, refund_id: '1', order_id: '9216' }
-    const { wrapper, calls } = await mountPage(RefundPage, {
-      props: { orderId: '9216' },
-      answers: { ...ANSWERS, 'POST /v1/orders/9216/refunds': result },
-    })
-    await vi.runAllTimersAsync()
-    expect(wrapper.text()).toContain('5 积分记为欠')
-    expect(wrapper.text()).toContain('退到微信支付 ¥20.00')
-    await wrapper.findAll('input[type=radio]')[1]?.setValue(true)
-    const quantity = wrapper.get('.how input')
-    expect((quantity.element as HTMLInputElement).value).toBe('2')
-    await quantity.setValue('3')
-    await vi.runAllTimersAsync()
-    expect(wrapper.get('.how [role=alert]').text()).toBe('请填写 2 以内的件数')
-    await quantity.setValue('1')
-    await vi.runAllTimersAsync()
-    const wanted = { lines: [{ line_no: 1, quantity: '1' }] }
-    expect(calls.at(-1)?.body).toEqual(wanted)
-    await wrapper.get('form').trigger('submit')
-    expect(asking.value?.title).toBe('退给顾客 ¥20.00?')
-    answer(true)
-    await flushPromises()
-    expect(calls.at(-1)).toMatchObject({ path: '/v1/orders/9216/refunds', body: { ...wanted, reason: '' } })
-    expect(wrapper.get('[role=status]').text()).toContain('不够收回的 5 积分已记为欠')
-  } finally {
-    vi.useRealTimers()
-  }
-})
-
-it('says why it can not be refunded', async () => {
-  const refused = refusal(409, 'order_not_refundable', '订单已全部退款')
-  const { wrapper } = await mountPage(RefundPage, {
-    props: { orderId: '9216' },
-    answers: { ...ANSWERS, 'POST /v1/orders/9216/refunds/quote': refused },
-  })
-  await vi.waitFor(() => expect(wrapper.text()).toContain('订单已全部退款'))
-  const gone = { ...ANSWERS, 'GET /v1/orders/9216': { ...ORDER, status: 'voided' } }
-  const over = await mountPage(RefundPage, { props: { orderId: '9216' }, answers: gone })
-  expect(over.wrapper.text()).toContain('没有可退的了')
-})
-
-test('parts of lines', () => {
-  expect([plainQuantity('2.5000'), plainQuantity('10.0000'), plainQuantity('100')]).toEqual(['2.5', '10', '100'])
-  expect(leftOf(LINE)).toEqual({ quantity: '2', fen: 2000 })
-  expect(refundLine(LINE, pickedOf(LINE))).toEqual({ line_no: 1, quantity: '2' })
-  expect(refundLine(LINE, { by: 'amount', quantity: '', amount_fen: 500 })).toEqual({ line_no: 1, amount_fen: 500 })
-  const within = (quantity: string): boolean => isWithin(LINE, { by: 'quantity', quantity, amount_fen: null })
-  expect(['1', '2', '0.5', '2.0001', '0', '-1', 'x', ''].map(within)).toEqual([
-    true,
-    true,
-    true,
-    false,
-    false,
-    false,
-    false,
-    false,
-  ])
 })
 
 it('names what was sold for an amount alone, also where it went back, and says where it came from', async () => {

@@ -1,16 +1,15 @@
-/** How an order is shown, and what a refund sends. */
+/** How an order is shown, wherever one stands, and what a refund sends. */
+import words from './words'
 import type { Schemas } from '@/shared/api'
-import type { Translate } from '@/shared/words'
-import type words from './words'
+import { useWords } from '@/shared/words'
 
-export type T = Translate<typeof words.zh>
+const t = useWords(words)
+
 export type Order = Schemas['OrderView']
 export type Line = Schemas['OrderLineView']
 export type Status = NonNullable<Schemas['OrderSummary']['status']>
 
 export const STATUSES = ['completed', 'partly_refunded', 'refunded', 'voided'] as const
-
-export const BUYERS = ['member', 'anonymous'] as const
 
 export const statusTone = (status: string): 'good' | 'warm' | 'bad' =>
   status === 'completed' ? 'good' : status === 'voided' ? 'bad' : 'warm'
@@ -19,10 +18,18 @@ export const statusTone = (status: string): 'good' | 'warm' | 'bad' =>
 export const plainQuantity = (quantity: string): string =>
   quantity.includes('.') ? quantity.replace(/\.?0+$/, '') : quantity
 
+export const statusName = (status: string): string => t.of('status_', status)
+
+export const tenderName = (kind: string): string => t.of('tender_', kind)
+
 /** A sale of an amount has one line, which names no goods. */
-export function lineName(t: T, line: Line, order: Order): string {
-  if (order.lines.every((each) => !each.product && !each.sku && !each.category)) return t('amount_only')
-  return line.product || line.category || (line.sku ? t('sku', { sku: line.sku }) : t('line_name', { n: line.line_no }))
+export const isAmountOnly = (order: Order): boolean =>
+  order.lines.every((each) => !each.product && !each.sku && !each.category)
+
+export function lineName(order: Order, line_no: number): string {
+  if (isAmountOnly(order)) return t('amount_only')
+  const line = order.lines.find((each) => each.line_no === line_no)
+  return line?.product || line?.category || (line?.sku ? t('sku', { sku: line.sku }) : t('line_name', { n: line_no }))
 }
 
 /** Quantities have up to four decimals; compared as integers of 1/10000. */
@@ -59,9 +66,11 @@ export interface Picked {
   amount_fen: number | null
 }
 
-export function pickedOf(line: Line): Picked {
+/** All that is left of it; of an amount nobody gives back pieces. */
+export function pickedOf(order: Order, line: Line): Picked {
   const left = leftOf(line)
-  return { by: left.quantity === '0' ? 'amount' : 'quantity', quantity: left.quantity, amount_fen: left.fen }
+  const by = left.quantity === '0' || isAmountOnly(order) ? 'amount' : 'quantity'
+  return { by, quantity: left.quantity, amount_fen: left.fen }
 }
 
 /** Whether it is part of what is left of the line; the server decides. */
