@@ -1,7 +1,7 @@
 import { describe, expect, it, test } from 'vitest'
 import { addDays, addMonths, daysBetween, formatRange, formatTime, today } from './day'
 import { formatDiscount, parseDiscount } from './discount'
-import { currencyUnit, formatMoney, formatMoneyShort, formatMoneyEven, moneyInField, parseMoney } from './money'
+import { currencyUnit, formatMoney, formatMoneyShort, moneyInField, parseMoney } from './money'
 import { changeBps, formatInteger, formatPercent, sharesShown } from './number'
 import { zoneChoices, zoneName } from './zone'
 
@@ -34,7 +34,7 @@ test('money as it is shown', () => {
   expect(formatMoney(900719925474099, 'CNY', 'zh-CN')).toBe('¥9,007,199,254,740.99')
   expect(formatMoneyShort(35123400, 'CNY', 'zh-CN')).toBe('¥35.1万')
   expect(formatMoneyShort(123456700, 'USD', 'en')).toBe('$1.2M')
-  expect([112970, 504250, 1000000, 100173100, -300].map((fen) => formatMoneyEven(fen, 'USD', 'zh-CN'))).toEqual([
+  expect([112970, 504250, 1000000, 100173100, -300].map((fen) => formatMoneyShort(fen, 'USD', 'zh-CN', true))).toEqual([
     '$1,130',
     '$5,043',
     '$1.0万',
@@ -50,7 +50,7 @@ test('money as it is shown', () => {
     '¥0',
     '-¥20.50',
   ])
-  expect([50000, 504250].map((fen) => formatMoneyEven(fen, 'USD', 'en'))).toEqual(['$500', '$5.0K'])
+  expect([50000, 504250].map((fen) => formatMoneyShort(fen, 'USD', 'en', true))).toEqual(['$500', '$5.0K'])
 })
 
 test('money has the decimals of its currency', () => {

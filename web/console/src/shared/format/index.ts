@@ -5,7 +5,7 @@
 import { computed, reactive } from 'vue'
 import * as days from './day'
 import { formatDiscount } from './discount'
-import { currencyUnit, decimals, formatMoney, formatMoneyShort, formatMoneyEven } from './money'
+import { currencyUnit, decimals, formatMoney, formatMoneyShort } from './money'
 import { formatInteger, formatPercent, formatShort } from './number'
 import { zoneName } from './zone'
 import { useSession } from '@/shared/session'
@@ -36,7 +36,8 @@ export function useFormat() {
     zero: computed(() => (decimals(currency.value) ? '0.00' : '0')),
     money: (fen: Maybe<number>) => shown(fen, (value) => formatMoney(value, currency.value, locale.value)),
     moneyShort: (fen: Maybe<number>) => shown(fen, (value) => formatMoneyShort(value, currency.value, locale.value)),
-    moneyEven: (fen: Maybe<number>) => shown(fen, (value) => formatMoneyEven(value, currency.value, locale.value)),
+    moneyEven: (fen: Maybe<number>) =>
+      shown(fen, (value) => formatMoneyShort(value, currency.value, locale.value, true)),
     integer: (value: Maybe<number>) => shown(value, (number) => formatInteger(number, locale.value)),
     short: (value: Maybe<number>) => shown(value, (number) => formatShort(number, locale.value)),
     percent: (bps: Maybe<number>, digits = 1) => shown(bps, (value) => formatPercent(value, locale.value, digits)),

@@ -36,29 +36,21 @@ export function formatMoney(fen: number, currency: string, locale: string): stri
 const MYRIAD = 10_000_00
 const THOUSAND = 1_000_00
 
-/** For narrow places that stand beside each other, all with as many decimals: $8,175, $3.3万, $100.2万; $8.2K. */
-export function formatMoneyEven(fen: number, currency: string, locale: string): string {
-  const whole = Math.abs(fen) < (locale.startsWith('zh') ? MYRIAD : THOUSAND)
-  const digits = whole ? 0 : 1
-  return formatter(`even${digits}|${locale}|${currency}`, () =>
+/**
+ * For a narrow place such as an axis: ¥12万, $1.2M; what is too small for that without cents: ¥7,935, below 100 with.
+ * even: for those that stand beside each other, all with as many decimals: $8,175, $3.3万, $10.0万.
+ */
+export function formatMoneyShort(fen: number, currency: string, locale: string, even = false): string {
+  const compact = Math.abs(fen) >= (locale.startsWith('zh') ? MYRIAD : THOUSAND)
+  const cents = !compact && !even && Math.abs(fen) < 9_950 && fen % 100 !== 0
+  const most = cents ? decimals(currency) : compact ? 1 : 0
+  const least = compact && !even ? 0 : most
+  return formatter(`short|${compact}${least}${most}|${locale}|${currency}`, () =>
     money(locale, currency, {
-      notation: whole ? 'standard' : 'compact',
-      minimumFractionDigits: digits,
-      maximumFractionDigits: digits,
+      notation: compact ? 'compact' : 'standard',
+      minimumFractionDigits: least,
+      maximumFractionDigits: most,
     }),
-  ).format(exact(fen))
-}
-
-/** For a narrow place such as an axis: ¥12万, $1.2M; what is too small for that without cents: ¥7,935, below 100 with. */
-export function formatMoneyShort(fen: number, currency: string, locale: string): string {
-  if (Math.abs(fen) < (locale.startsWith('zh') ? 1_000_000 : 100_000)) {
-    const digits = Math.abs(fen) < 9_950 && fen % 100 ? decimals(currency) : 0
-    return formatter(`short${digits}|${locale}|${currency}`, () =>
-      money(locale, currency, { minimumFractionDigits: digits, maximumFractionDigits: digits }),
-    ).format(exact(fen))
-  }
-  return formatter(`short|${locale}|${currency}`, () =>
-    money(locale, currency, { notation: 'compact', minimumFractionDigits: 0, maximumFractionDigits: 1 }),
   ).format(exact(fen))
 }
 
