@@ -29,7 +29,7 @@ from huimeng.entry import openapi
 from huimeng.entry.console import Pages, load_bundle
 from huimeng.entry.context import Context, open_context
 from huimeng.entry.front import Front
-from huimeng.infra.admission import BODY_MAX
+from huimeng.infra.doorway import BODY_MAX
 from huimeng.infra.http import PROBLEM, Req, on_business_error, on_fault, on_http_exception
 from huimeng.infra.logs import configure_logging
 from huimeng.infra.processes import end_with_parent

@@ -12,7 +12,8 @@ from uvicorn import Config, Server
 from huimeng.entry.api import create_app
 from huimeng.entry.binding import check_binding, tls_context
 from huimeng.entry.front import answer_headers
-from huimeng.infra.admission import Admission, Doorway
+from huimeng.infra.admission import Admission
+from huimeng.infra.doorway import Doorway
 from huimeng.infra.logs import configure_logging
 from huimeng.infra.processes import end_with_parent
 from huimeng.infra.settings import Settings

@@ -11,7 +11,8 @@ import msgspec
 from uvicorn import Config
 from uvicorn.server import ServerState
 
-from huimeng.infra.admission import Admission, Doorway
+from huimeng.infra.admission import Admission
+from huimeng.infra.doorway import Doorway
 
 ALWAYS = [(b"x-frame-options", b"DENY")]
 # As it is served; the standard library's loop tells of a stalled reader at other moments.
@@ -89,7 +90,7 @@ class Place:
         self.state = ServerState()
         self.admission = admission
         self.port = 0
-        self._callers: list[Caller] = []
+        self.callers: list[Caller] = []
 
     def doorway(self) -> Doorway:
         return Doorway(self.config, self.state, {}, admission=self.admission)
@@ -103,14 +104,14 @@ class Place:
 
     async def caller(self) -> Caller:
         made = Caller(*await asyncio.open_connection("127.0.0.1", self.port))
-        self._callers.append(made)
+        self.callers.append(made)
         return made
 
     async def ask(self, text: bytes) -> Answer:
         return await (await self.caller()).ask(text)
 
     def close(self) -> None:
-        for caller in self._callers:
+        for caller in self.callers:
             caller.leave()
 
 

@@ -8,8 +8,8 @@ from typing import Any
 import msgspec
 import pytest
 
-from huimeng.infra import admission
-from huimeng.infra.admission import BODY_MAX, HEAD_MAX
+from huimeng.infra import doorway
+from huimeng.infra.doorway import BODY_MAX, HEAD_MAX
 from tests.infra.door import UVLOOP, Room, get, place, post, until
 
 
@@ -219,7 +219,7 @@ async def test_half_a_body_is_nobodys_wish() -> None:
 
 
 async def test_bodies_that_are_not_whole_yet_fill_no_memory(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(admission, "_HELD_MAX", 10_000)
+    monkeypatch.setattr(doorway, "_HELD_MAX", 10_000)
     room = Room()
     room.door.set()
     async with place(room) as here:

@@ -1,0 +1,358 @@
+"""Where bytes become a request: what there is no place for is refused here, before anything else looks at it.
+
+An application that only says no would cost three times as much, and the orders inside would pay for it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Collection
+from typing import Any
+
+from httptools import HttpParserError, HttpParserUpgrade, HttpRequestParser
+from uvicorn.config import Config
+from uvicorn.protocols.http.flow_control import FlowControl
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
+from uvicorn.server import ServerState
+
+from huimeng.infra import metrics
+from huimeng.infra.admission import Admission, Headers, Place, Refusal, language_of
+
+# More than a route takes: then the framework is left to say so.
+BODY_MAX = 4 * 1024 * 1024
+HEAD_MAX = 64 * 1024
+# Of bodies that are not whole yet, in one process: what arrives in one piece is taken all the same.
+_HELD_MAX = 64 * 1024 * 1024
+# Of one connection, sent before the answers to those before them.
+_WAITING_MAX = 16
+# Who looks after the process must get through also then.
+_ALWAYS = frozenset({"/healthz", "/readyz", "/metrics"})
+# Its route takes the body piece by piece, with a patience of its own.
+_TAKES_ITS_TIME = frozenset({"/v1/imports"})
+_VERSIONS = frozenset({"1.0", "1.1"})
+
+_refused = metrics.REFUSED.labels("too_busy")
+
+# What of a request has arrived, or what is done with the rest of it.
+_NOTHING, _HEAD, _HELD, _PASSED, _REFUSED, _OFFER = range(6)
+
+
+class _Flow(FlowControl):
+    """Nothing more is read while a request waits for its turn."""
+
+    def __init__(self, transport: asyncio.Transport, waiting: Collection[Any]) -> None:
+        super().__init__(transport)
+        self._waiting = waiting
+
+    def resume_reading(self) -> None:
+        if not self._waiting:
+            super().resume_reading()
+
+
+class Doorway(HttpToolsProtocol):
+    """A connection, in uvicorn's HTTP/1.1: the framework gets a request when the whole of it has arrived and there is
+    a place for it. One that follows another before that one's answer waits its turn there, as uvicorn does it.
+    """
+
+    def __init__(
+        self,
+        config: Config,
+        server_state: ServerState,
+        app_state: dict[str, Any],
+        _loop: asyncio.AbstractEventLoop | None = None,
+        *,
+        admission: Admission,
+    ) -> None:
+        super().__init__(config, server_state, app_state, _loop)
+        self._admission = admission
+        self._stage = _NOTHING
+        # Of the piece that is being looked at, and what came since the last that was worth something.
+        self._piece_bytes = self._idle_bytes = 0
+        self._held = bytearray()
+        self._patience: asyncio.TimerHandle | None = None
+        self._reader: asyncio.TimerHandle | None = None
+        self._running: RequestResponseCycle | None = None
+        self._last_word: Refusal | None = None
+        self._place: Place | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        self.flow = _Flow(transport, self.pipeline)
+        self._expect_next()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._end_patience()
+        self._end_watch()
+        self._take_held()
+        self.pipeline.clear()
+        if self._running is not None and not self._running.response_complete:
+            self._running.disconnected = True
+            self._running.message_event.set()
+        super().connection_lost(exc)
+        self._unset_keepalive_if_required()
+
+    def data_received(self, data: bytes) -> None:
+        if self._last_word is not None:
+            return
+        self._unset_keepalive_if_required()
+        self._piece_bytes = len(data)
+        try:
+            self._feed(data)
+        except HttpParserError:
+            self._refuse(self._admission.malformed, close=True)
+        self._idle_bytes += len(data)
+        if self.transport.is_closing() or self._last_word is not None:
+            return
+        if self._stage != _NOTHING and self._idle_bytes > HEAD_MAX:
+            self._refuse(self._admission.large, close=True)
+        elif self._stage in (_NOTHING, _PASSED):
+            if not self._answering:
+                self._expect_next()
+        else:
+            if self._stage == _HELD and self._admission.held_bytes > _HELD_MAX:
+                self._take_held()
+                self._stage = _REFUSED
+            self._arrive_in_time()
+
+    def _feed(self, data: bytes) -> None:
+        rest = memoryview(data)
+        while rest:
+            try:
+                self.parser.feed_data(rest)
+                return
+            except HttpParserUpgrade as offer:
+                rest = rest[offer.args[0] :]
+                if self._stage != _OFFER:
+                    # Refused, or already closing.
+                    return
+                self._take_without_offer()
+
+    def _take_without_offer(self) -> None:
+        """The parser has left the body aside, as belonging to what was offered: the head again, without the offer."""
+        version = self.parser.get_http_version().encode()
+        head = [b"%s %s HTTP/%s" % (self.parser.get_method(), self.url, version)]
+        head += [b"%s: %s" % header for header in self.headers if header[0] != b"upgrade"]
+        self.parser = HttpRequestParser(self)
+        self.parser.set_dangerous_leniencies(lenient_data_after_close=True)
+        self.parser.feed_data(b"\r\n".join((*head, b"", b"")))
+
+    def on_message_begin(self) -> None:
+        super().on_message_begin()
+        self._end_patience()
+        self._stage = _HEAD
+        self._idle_bytes = -self._piece_bytes
+
+    def on_headers_complete(self) -> None:
+        path = self.url.partition(b"?")[0].decode("latin-1")
+        # What follows a body would be taken for what a proxy has written at the head: it goes elsewhere.
+        self.headers = self.headers.copy()
+        if self.parser.get_http_version() not in _VERSIONS or self.parser.get_method() == b"CONNECT":
+            # The parser takes a line without a version for HTTP/0.9.
+            self._refuse(self._admission.malformed, close=True)
+        elif self._is_large():
+            self._refuse(self._admission.large, close=True)
+        elif len(self.pipeline) >= _WAITING_MAX:
+            self._refuse(self._admission.busy, close=True)
+        if self.transport.is_closing() or self._last_word is not None:
+            self._stage = _REFUSED
+        elif self.parser.should_upgrade():
+            self._stage = _OFFER
+        elif path in _ALWAYS:
+            self._pass_on()
+        elif self._admission.full and not self._answering:
+            self._stage = _REFUSED
+            if self.expect_100_continue:
+                # It waits for this word, and sends the body now or never: what comes next may be either.
+                self._refuse(self._admission.busy, close=True)
+        elif path in _TAKES_ITS_TIME:
+            self._pass_on()
+        else:
+            self._stage = _HELD
+            self._ask_for_body()
+
+    def _is_large(self) -> bool:
+        """The head that has just ended; most need no counting."""
+        begun_here = self._idle_bytes == -self._piece_bytes
+        if begun_here and self._piece_bytes <= HEAD_MAX:
+            return False
+        return len(self.url) + sum(len(name) + len(value) + 4 for name, value in self.headers) > HEAD_MAX
+
+    def on_body(self, body: bytes) -> None:
+        self._idle_bytes = -self._piece_bytes
+        if self._stage == _PASSED:
+            super().on_body(body)
+        elif self._stage == _HELD:
+            self._held += body
+            self._admission.held_bytes += len(body)
+            if len(self._held) > BODY_MAX:
+                self._pass_on()
+
+    def on_message_complete(self) -> None:
+        if self._stage == _OFFER:
+            return
+        stage, self._stage = self._stage, _NOTHING
+        self._end_patience()
+        if stage == _HELD and self._admission.full and not self._answering:
+            self._take_held()
+            stage = _REFUSED
+        if stage == _REFUSED:
+            self._refuse(self._admission.busy, close=not self.parser.should_keep_alive())
+        elif stage == _HELD:
+            self._pass_on()
+            self._stage = _NOTHING
+            super().on_message_complete()
+        elif stage == _PASSED:
+            super().on_message_complete()
+
+    @property
+    def _answering(self) -> bool:
+        """An earlier request of this connection has not been answered; nothing may be said before."""
+        return self.cycle is not None and not self.cycle.response_complete
+
+    def _ask_for_body(self) -> None:
+        if self.expect_100_continue and not self._answering:
+            self.expect_100_continue = False
+            self.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+
+    def _pass_on(self) -> None:
+        """To the framework, with what there is of the body."""
+        self._end_patience()
+        body = self._take_held()
+        super().on_headers_complete()
+        self._stage = _PASSED
+        if body:
+            self.cycle.body = body
+            self.cycle.message_event.set()
+
+    def on_response_complete(self) -> None:
+        if self.transport.is_closing():
+            self._watch_reader()
+        if self.pipeline:
+            # The place of the one that was answered is for the next, as soon as its application has ended.
+            self.loop.call_soon(super().on_response_complete)
+            return
+        super().on_response_complete()
+        if self._last_word is not None:
+            self._say(self._last_word, self.headers, self.parser.get_method(), close=True)
+        elif self._stage == _PASSED:
+            # Answered before the body was whole: nobody wants the rest.
+            self._arrive_in_time()
+        elif self._stage == _HELD:
+            self._ask_for_body()
+
+    def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
+        scope = cycle.scope
+        if scope["path"] not in _ALWAYS:
+            if self._admission.full:
+                # Its turn has come when there is no place. What follows it on this connection may be sent again.
+                cycle.response_complete = True
+                self._say(self._admission.busy, scope["headers"], scope["method"].encode(), close=True)
+                return
+            app = self._placed(app)
+        self._running = cycle
+        super()._start_asgi_task(cycle, app)
+
+    def _placed(self, app: Any) -> Any:
+        place = self._place = Place(self._admission)
+        if self.flow.write_paused:
+            place.leave()
+
+        async def inside(scope: Any, receive: Any, send: Any) -> None:
+            try:
+                await app(scope, receive, send)
+            finally:
+                place.leave()
+
+        return inside
+
+    def _take_held(self) -> bytearray:
+        held, self._held = self._held, bytearray()
+        self._admission.held_bytes -= len(held)
+        return held
+
+    def _refuse(self, refusal: Refusal, *, close: bool) -> None:
+        """What the parser is at; when it is not its turn yet, that will be the last word here."""
+        own = self._stage == _PASSED and not self.pipeline
+        if self.transport.is_closing() or self._last_word is not None:
+            return
+        if own and self.cycle.response_started:
+            self._close()
+        elif self._answering and not own:
+            self._last_word = refusal
+            self._end_patience()
+            self._take_held()
+        else:
+            self._say(refusal, self.headers or (), self.parser.get_method(), close=close)
+
+    def _say(self, refusal: Refusal, headers: Headers, method: bytes, *, close: bool) -> None:
+        if self.transport.is_closing():
+            return
+        if refusal is self._admission.busy:
+            _refused.inc()
+        # Who asks on and on without reading the answers is not to fill the memory with them.
+        close = close or self.flow.write_paused
+        head, body = refusal.answer(language_of(headers), self.server_state.default_headers, close=close)
+        self.transport.write(head if method == b"HEAD" else head + body)
+        if close:
+            self._close()
+
+    def _close(self) -> None:
+        self._end_patience()
+        self._take_held()
+        self.transport.close()
+        self._watch_reader()
+
+    def _expect_next(self) -> None:
+        """A connection on which nothing comes is closed in the end."""
+        self._unset_keepalive_if_required()
+        self.timeout_keep_alive_task = self.loop.call_later(self.timeout_keep_alive, self.timeout_keep_alive_handler)
+
+    def timeout_keep_alive_handler(self) -> None:
+        self._close()
+
+    def _arrive_in_time(self) -> None:
+        if self._patience is None:
+            self._patience = self.loop.call_later(self._admission.arrival_seconds, self._lose_patience)
+
+    def _lose_patience(self) -> None:
+        self._patience = None
+        if self.flow.read_paused:
+            # It is we who don't listen.
+            self._arrive_in_time()
+        elif self._stage == _PASSED:
+            self._close()
+        else:
+            self._refuse(self._admission.slow, close=True)
+
+    def _end_patience(self) -> None:
+        if self._patience is not None:
+            self._patience.cancel()
+            self._patience = None
+
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        self._watch_reader()
+        if self._place is not None:
+            # It has its answer, as far as it takes it: who doesn't read keeps nobody out.
+            self._place.leave()
+
+    def resume_writing(self) -> None:
+        super().resume_writing()
+        self._end_watch()
+
+    def _watch_reader(self, before: int = 0) -> None:
+        """An answer that nobody takes would keep its place inside, and its memory, for ever.
+
+        before: what of it lay there when this was looked at last.
+        """
+        self._end_watch()
+        left = self.transport.get_write_buffer_size()
+        if 0 < before <= left:
+            self.transport.abort()
+        elif left:
+            self._reader = self.loop.call_later(self._admission.reading_seconds, self._watch_reader, left)
+
+    def _end_watch(self) -> None:
+        if self._reader is not None:
+            self._reader.cancel()
+            self._reader = None
