@@ -15,7 +15,7 @@ from bench.serve import server
 
 CONNECTIONS = 64
 # Of impatient customers: enough for every refusal on its way.
-CROWD = 512
+CROWD = 768
 MEMBERS = 40
 SECONDS = 4.0
 TIMES = (2, 5)

@@ -73,6 +73,7 @@ class Doorway(HttpToolsProtocol):
         self._reader: asyncio.TimerHandle | None = None
         self._running: RequestResponseCycle | None = None
         self._last_word: Refusal | None = None
+        self._idle_since: float | None = None
         self._place: Place | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
@@ -88,8 +89,10 @@ class Doorway(HttpToolsProtocol):
         if self._running is not None and not self._running.response_complete:
             self._running.disconnected = True
             self._running.message_event.set()
+        if self.timeout_keep_alive_task is not None:
+            self.timeout_keep_alive_task.cancel()
+            self.timeout_keep_alive_task = None
         super().connection_lost(exc)
-        self._unset_keepalive_if_required()
 
     def data_received(self, data: bytes) -> None:
         if self._last_word is not None:
@@ -144,8 +147,6 @@ class Doorway(HttpToolsProtocol):
 
     def on_headers_complete(self) -> None:
         path = self.url.partition(b"?")[0].decode("latin-1")
-        # What follows a body would be taken for what a proxy has written at the head: it goes elsewhere.
-        self.headers = self.headers.copy()
         if self.parser.get_http_version() not in _VERSIONS or self.parser.get_method() == b"CONNECT":
             # The parser takes a line without a version for HTTP/0.9.
             self._refuse(self._admission.malformed, close=True)
@@ -158,6 +159,7 @@ class Doorway(HttpToolsProtocol):
         elif self.parser.should_upgrade():
             self._stage = _OFFER
         elif path in _ALWAYS:
+            self._keep_head()
             self._pass_on()
         elif self._admission.full and not self._answering:
             self._stage = _REFUSED
@@ -165,10 +167,16 @@ class Doorway(HttpToolsProtocol):
                 # It waits for this word, and sends the body now or never: what comes next may be either.
                 self._refuse(self._admission.busy, close=True)
         elif path in _TAKES_ITS_TIME:
+            self._keep_head()
             self._pass_on()
         else:
+            self._keep_head()
             self._stage = _HELD
             self._ask_for_body()
+
+    def _keep_head(self) -> None:
+        """What follows a body would be taken for what a proxy has written at the head: it goes to a list of its own."""
+        self.headers = self.headers.copy()
 
     def _is_large(self) -> bool:
         """The head that has just ended; most need no counting."""
@@ -227,11 +235,15 @@ class Doorway(HttpToolsProtocol):
     def on_response_complete(self) -> None:
         if self.transport.is_closing():
             self._watch_reader()
+        self.server_state.total_requests += 1
         if self.pipeline:
             # The place of the one that was answered is for the next, as soon as its application has ended.
-            self.loop.call_soon(super().on_response_complete)
+            self.loop.call_soon(self._next_in_turn)
             return
-        super().on_response_complete()
+        if self.transport.is_closing():
+            return
+        self.flow.resume_reading()
+        self._expect_next()
         if self._last_word is not None:
             self._say(self._last_word, self.headers, self.parser.get_method(), close=True)
         elif self._stage == _PASSED:
@@ -239,6 +251,11 @@ class Doorway(HttpToolsProtocol):
             self._arrive_in_time()
         elif self._stage == _HELD:
             self._ask_for_body()
+
+    def _next_in_turn(self) -> None:
+        if self.pipeline and not self.transport.is_closing():
+            self._start_asgi_task(*self.pipeline.pop())
+            self.flow.resume_reading()
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
         scope = cycle.scope
@@ -303,12 +320,29 @@ class Doorway(HttpToolsProtocol):
         self._watch_reader()
 
     def _expect_next(self) -> None:
-        """A connection on which nothing comes is closed in the end."""
-        self._unset_keepalive_if_required()
-        self.timeout_keep_alive_task = self.loop.call_later(self.timeout_keep_alive, self.timeout_keep_alive_handler)
+        """A connection on which nothing comes is closed in the end.
+
+        Its timer is not begun anew for each request: it looks when it is over, and goes on for what is left.
+        """
+        self._idle_since = self.loop.time()
+        if self.timeout_keep_alive_task is None:
+            self._look_again_in(self.timeout_keep_alive)
+
+    def _unset_keepalive_if_required(self) -> None:
+        self._idle_since = None
+
+    def _look_again_in(self, seconds: float) -> None:
+        self.timeout_keep_alive_task = self.loop.call_later(seconds, self.timeout_keep_alive_handler)
 
     def timeout_keep_alive_handler(self) -> None:
-        self._close()
+        self.timeout_keep_alive_task = None
+        if self._idle_since is None:
+            return
+        left = self._idle_since + self.timeout_keep_alive - self.loop.time()
+        if left > 0:
+            self._look_again_in(left)
+        else:
+            self._close()
 
     def _arrive_in_time(self) -> None:
         if self._patience is None:

@@ -108,22 +108,20 @@ async def stalled(here: Place) -> Caller:
 
 
 async def test_who_takes_no_answer_keeps_no_place() -> None:
-    """Also while there are still some seconds to take it in, and with more asked for behind it."""
+    """Also while it still has a minute to take it in, and with more asked for behind it."""
     begun: list[str] = []
 
     async def one_size(scope: Any, receive: Any, send: Any) -> None:
         begun.append(scope["path"])
         await (large if scope["path"].startswith("/large") else open_room())(scope, receive, send)
 
-    async with place(one_size, inside_max=1, reading_seconds=0.5) as here:
+    async with place(one_size, inside_max=1) as here:
         lazy = [await stalled(here) for _ in range(5)]
         for n, caller in enumerate(lazy, 1):
             await caller.send(get("/large") + get("/large/2"))
             await until(lambda n=n: len(begun) == n and here.admission.inside == 0)
         assert begun == ["/large"] * 5
         assert (await here.ask(get())).status == 200
-        await until(lambda: not here.state.tasks)
-        assert here.admission.inside == 0
 
 
 async def test_who_takes_an_answer_slowly_gets_the_whole_of_it() -> None:
