@@ -24,7 +24,7 @@ help: ## this list
 
 run: $(RUN_READY) ## install, build the console, start the database, import the demo year once, serve; Ctrl-C ends it all
 	@$(MAKE) --no-print-directory console || \
-		echo "管理后台未能构建,先启动其余部分 / the console could not be built; starting without it" >&2
+		echo "管理后台未能构建，先启动其余部分 / the console could not be built; starting without it" >&2
 	@trap : INT TERM; $(BIN)/huimeng run --demo; code=$$?; \
 	case $$code in 130|143) code=0;; esac; exit $$code
 
@@ -70,7 +70,7 @@ clean: ## remove what was installed and built; the data folder stays
 
 $(RUN_READY): requirements/run.lock pyproject.toml
 	@sh .ci/venv $(VENV)
-	@echo "正在安装依赖,首次约需一两分钟 / installing, a minute or two the first time"
+	@echo "正在安装依赖，首次约需一两分钟 / installing, a minute or two the first time"
 	@$(PIP) install --require-hashes $(PURE) -r requirements/run.lock
 	@$(PIP) install --no-deps --no-build-isolation -e .
 	@touch $@
@@ -86,7 +86,7 @@ $(CONSOLE): $(CONSOLE_PARTS) $(CONSOLE_SOURCES)
 
 # Only what building takes; make check and make test also need the tools.
 $(CONSOLE_PARTS): web/console/package-lock.json | $(RUN_READY)
-	@echo "正在下载管理后台的组件,首次约需一分钟 / fetching the console's parts, a minute the first time"
+	@echo "正在下载管理后台的组件，首次约需一分钟 / fetching the console's parts, a minute the first time"
 	@$(NPM) ci --loglevel=error --omit=dev
 	@touch $@
 

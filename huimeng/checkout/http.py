@@ -63,7 +63,7 @@ StoreCode = Annotated[str | None, QueryParameter(max_length=64, description="门
 RegionCode = Annotated[
     str | None,
     QueryParameter(
-        name="region", max_length=64, description="区域代码,空为不属任何区域 / region code, empty: stores in none"
+        name="region", max_length=64, description="区域代码，空为不属任何区域 / region code, empty: stores in none"
     ),
 ]
 CategoryName = Annotated[
@@ -71,7 +71,7 @@ CategoryName = Annotated[
     QueryParameter(
         name="category",
         max_length=100,
-        description="有此品类的订单,空为无品类 / orders with some of it, empty: without one",
+        description="有此品类的订单，空为无品类 / orders with some of it, empty: without one",
     ),
 ]
 FirstDay = Annotated[date | None, QueryParameter(name="from", description="首个营业日 / first business day")]
@@ -80,7 +80,7 @@ Kept = Annotated[
     bool,
     QueryParameter(
         name="kept",
-        description="只要指标计入的:未退完、未作废;给了品类或商品时,那一行也未退完 / what figures count: not void, "
+        description="只要指标计入的：未退完、未作废；给了品类或商品时，那一行也未退完 / what figures count: not void, "
         "not wholly refunded, and with a category or a product some such line is not either",
     ),
 ]
@@ -90,13 +90,13 @@ ProductName = Annotated[
     QueryParameter(
         name="product",
         max_length=200,
-        description="有此商品的订单,无名称时按货号;与品类同给时须为同一行 / with this product, by its SKU when it "
+        description="有此商品的订单，无名称时按货号；与品类同给时须为同一行 / with this product, by its SKU when it "
         "has no name; with a category both are of one line",
     ),
 ]
 OrderStatus = Annotated[StatusName | None, QueryParameter(description="状态 / status")]
 MemberId = Annotated[str | None, QueryParameter(name="member_id", description="会员编号 / member id")]
-OrderNo = Annotated[str | None, QueryParameter(max_length=64, description="小票号,整个填写 / order number, all of it")]
+OrderNo = Annotated[str | None, QueryParameter(max_length=64, description="小票号，整个填写 / order number, all of it")]
 Cursor = Annotated[str | None, QueryParameter(name="cursor", description="上页的 next_cursor")]
 Limit = Annotated[int, QueryParameter(name="limit", ge=1, le=200)]
 
@@ -145,7 +145,7 @@ async def _check_order(request: Req, principal: Any, order_id: int) -> None:
     status_code=200,
     tags=["orders"],
     summary="试算 / Quote a bill",
-    description="这张单会得到什么、为什么;不写入任何数据。What the bill would earn and why; nothing is written.",
+    description="这张单会得到什么、为什么；不写入任何数据。What the bill would earn and why; nothing is written.",
 )
 async def quote_order(request: Req, data: Annotated[BillIn, Body(examples=[Example(value=_BILL)])]) -> QuoteOut:
     principal = caller(request, "orders:read")
@@ -181,7 +181,7 @@ async def complete_order(
     status_code=200,
     tags=["orders"],
     summary="批量完成订单 / Complete many orders",
-    description="每单独立成败;同键同内容重发,已记的单得到原来的答复。"
+    description="每单独立成败；同键同内容重发，已记的单得到原来的答复。"
     "Each order stands for itself; sent again, those already written get their first answer.",
 )
 async def complete_orders(request: Req, data: Annotated[BatchIn, Body()], key: Key = "") -> BatchOut:
@@ -221,7 +221,7 @@ def _digest(value: Any) -> bytes:
     status_code=201,
     tags=["orders"],
     summary="退款 / Refund",
-    description="部分或全部退款;按订单当时所得逐行收回积分,收不回的记为欠。"
+    description="部分或全部退款；按订单当时所得逐行收回积分，收不回的记为欠。"
     "Takes back what each line really earned; what can't be taken back becomes a debt.",
 )
 async def refund_order(
@@ -245,7 +245,7 @@ async def refund_order(
     status_code=200,
     tags=["orders"],
     summary="退款试算 / What a refund would give and take",
-    description="退多少钱、收回多少积分、还欠多少;不写入任何数据,不需要 Idempotency-Key。"
+    description="退多少钱、收回多少积分、还欠多少；不写入任何数据，不需要 Idempotency-Key。"
     "Money that would go back, points that would be taken and owed; nothing is written and no Idempotency-Key is "
     "needed. Scope: orders:refund. "
     "Errors: not_found, order_not_refundable, refund_too_large, invalid_input.",
@@ -269,7 +269,7 @@ async def quote_refund(
     status_code=201,
     tags=["orders"],
     summary="作废订单 / Void",
-    description="整单作废,收回其全部所得。Undoes the whole order and takes back all that it earned.",
+    description="整单作废，收回其全部所得。Undoes the whole order and takes back all that it earned.",
 )
 async def void_order(request: Req, order_id: OrderId, key: Key = "") -> RefundOut:
     principal = caller(request, "orders:refund")
@@ -301,7 +301,8 @@ async def read_order(request: Req, order_id: OrderId) -> Response[OrderView]:
     "/v1/orders",
     tags=["orders"],
     summary="订单列表 / Orders, newest first",
-    description="给出的条件须同时满足;from、to 为营业日,含首尾。All that is given must hold; from and to are business "
+    description="给出的条件须同时满足；from、to 为营业日，含首尾。"
+    "All that is given must hold; from and to are business "
     "days, both included. Scope: orders:read. Errors: unknown_store, region_not_found, invalid_input.",
 )
 async def read_orders(
@@ -346,7 +347,7 @@ async def read_orders(
     status_code=200,
     tags=["earning rules"],
     summary="在一张单上试算规则 / try rules on a bill",
-    description="草稿或尚未保存的规则会给这张单多少、为什么;不写入任何数据。"
+    description="草稿或尚未保存的规则会给这张单多少、为什么；不写入任何数据。"
     "What drafts, or rules that are not saved yet, would give this bill, and why; nothing is written and no "
     "Idempotency-Key is needed. Scopes: rules:read and orders:read. "
     "Errors: rule_draft_not_found, rule_draft_is_over, unknown_store, unknown_member, invalid_input.",

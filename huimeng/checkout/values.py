@@ -10,7 +10,7 @@ import msgspec
 from msgspec import Meta
 
 Fen = Annotated[
-    int, Meta(ge=-(10**13), le=10**13, description="分,币种单位的 1/100 / fen, 1/100 of the currency's unit")
+    int, Meta(ge=-(10**13), le=10**13, description="分，币种单位的 1/100 / fen, 1/100 of the currency's unit")
 ]
 Id = Annotated[str, Meta(pattern=r"^[1-9][0-9]{0,18}$(?!\n)", description="digits as text")]
 Word = Annotated[str, Meta(max_length=64)]

@@ -13,8 +13,8 @@ from huimeng.kernel.errors import BusinessError
 class PlainBeyondLoopback(BusinessError):
     code = "plain_beyond_loopback"
     message_zh = (
-        "HOST={host} 会让其他机器用未加密的 HTTP 连接,密码和会员信息会被窃听,已拒绝启动。请设置 HUIMENG_TLS_CERT 与 "
-        "HUIMENG_TLS_KEY(证书与私钥);前面已有 HTTPS 代理时设置 HUIMENG_BEHIND_PROXY=1;或改回 HOST=127.0.0.1"
+        "HOST={host} 会让其他机器用未加密的 HTTP 连接，密码和会员信息会被窃听，已拒绝启动。请设置 HUIMENG_TLS_CERT 与 "
+        "HUIMENG_TLS_KEY（证书与私钥）；前面已有 HTTPS 代理时设置 HUIMENG_BEHIND_PROXY=1；或改回 HOST=127.0.0.1"
     )
     message_en = (
         "HOST={host} would let other machines connect by plain HTTP, where passwords can be overheard: refused. "
@@ -25,7 +25,7 @@ class PlainBeyondLoopback(BusinessError):
 
 class TlsUnusable(BusinessError):
     code = "tls_unusable"
-    message_zh = "证书或私钥不可用({cert}、{key}):{reason_zh}"
+    message_zh = "证书或私钥不可用（{cert}、{key}）：{reason_zh}"
     message_en = "The TLS certificate or key can't be used ({cert}, {key}): {reason}"
 
 
@@ -86,6 +86,6 @@ def _no_password() -> str:
 _REASONS = {
     "KEY_VALUES_MISMATCH": "私钥与证书不匹配",
     "NO_START_LINE": "不是 PEM 格式",
-    "PEM_LIB": "不是 PEM 格式,或私钥与证书不匹配",
-    "ENCRYPTED": "私钥有口令,请使用未加密的私钥",
+    "PEM_LIB": "不是 PEM 格式，或私钥与证书不匹配",
+    "ENCRYPTED": "私钥有口令，请使用未加密的私钥",
 }

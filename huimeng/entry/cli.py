@@ -68,16 +68,16 @@ def version() -> None:
 @app.command("verify")
 def verify_command(
     merchant: MerchantCode = "",
-    day: Annotated[str, typer.Option("--day", help="只查一个记账日(UTC) / one booking day, YYYY-MM-DD")] = "",
+    day: Annotated[str, typer.Option("--day", help="只查一个记账日（UTC） / one booking day, YYYY-MM-DD")] = "",
     audit: Annotated[bool, typer.Option("--audit", help="只查审计日志 / the audit log only")] = False,
     print_seal: Annotated[
         bool,
         typer.Option(
-            "--print-seal", help="印出最新日封(或 --day 那天的),请另行保存 / the newest seal, to be kept elsewhere"
+            "--print-seal", help="印出最新日封（或 --day 那天的），请另行保存 / the newest seal, to be kept elsewhere"
         ),
     ] = False,
 ) -> None:
-    """从流水重算每个余额、批次与合计,并核对审计日志 / recompute everything from the transfers, and the audit log."""
+    """从流水重算每个余额、批次与合计，并核对审计日志 / recompute everything from the transfers, and the audit log."""
     booked_on = _day(day)
 
     async def check(context: Context) -> int:
@@ -151,7 +151,7 @@ def _report(code: str, found: list[Difference]) -> int:
 
 @app.command("expire")
 def expire_command(merchant: MerchantCode = "") -> None:
-    """处理到期积分,可随时重复执行 / write off what is no longer valid; run it as often as you like."""
+    """处理到期积分，可随时重复执行 / write off what is no longer valid; run it as often as you like."""
 
     async def write_off(context: Context) -> None:
         for merchant_id, code in await _merchants(context, merchant):
@@ -175,7 +175,7 @@ def rebuild_command(merchant: MerchantCode = "") -> None:
 
 @app.command("close-days")
 def close_days_command(merchant: MerchantCode = "") -> None:
-    """日结:汇总已结束的记账日 / sum up the booking days that are over."""
+    """日结：汇总已结束的记账日 / sum up the booking days that are over."""
 
     async def close(context: Context) -> None:
         for merchant_id, code in await _merchants(context, merchant):

@@ -23,7 +23,7 @@ from huimeng.points.service import list_rules
 from huimeng.porting.service import ImportOptions, ImportResult, import_members, import_orders
 
 app = typer.Typer(
-    help="导入会员与订单(CSV、Excel) / Import members and orders from CSV and Excel files.",
+    help="导入会员与订单（CSV、Excel） / Import members and orders from CSV and Excel files.",
     no_args_is_help=True,
 )
 
@@ -42,7 +42,7 @@ _COUNTS = {
     "refunds_created": "退款 refunds",
     "refunds_unchanged": "退款不变 refunds unchanged",
     "refunds_refused": "退款未导入 refunds refused",
-    "left_out": "未完成的订单,未导入 orders not completed, left out",
+    "left_out": "未完成的订单，未导入 orders not completed, left out",
     "no_rows": "合计等非数据行 totals and the like, left out",
 }
 _PLATFORMS = {"taobao": "淘宝 Taobao", "douyin": "抖音 Douyin"}
@@ -67,12 +67,12 @@ _File = Annotated[
     Path, typer.Argument(exists=True, dir_okay=False, readable=True, help="CSV 或 xlsx 文件 / the CSV or .xlsx file")
 ]
 _Merchant = Annotated[str, typer.Option("--merchant", "-m", help="商户代码 / merchant code")]
-_DryRun = Annotated[bool, typer.Option("--dry-run", help="只核对,不写入 / check only, write nothing")]
+_DryRun = Annotated[bool, typer.Option("--dry-run", help="只核对，不写入 / check only, write nothing")]
 _Timezone = Annotated[
     str | None,
     typer.Option(
         "--source-timezone",
-        help="没有时区的时间属于哪个时区,默认为商户或门店的 / zone of times that have none, such as UTC",
+        help="没有时区的时间属于哪个时区，默认为商户或门店的 / zone of times that have none, such as UTC",
     ),
 ]
 _Errors = Annotated[
@@ -80,17 +80,17 @@ _Errors = Annotated[
 ]
 _Sheet = Annotated[
     str | None,
-    typer.Option("--sheet", help="Excel 的工作表名,默认第一个合适的 / the sheet, the first fitting by default"),
+    typer.Option("--sheet", help="Excel 的工作表名，默认第一个合适的 / the sheet, the first fitting by default"),
 ]
 _Map = Annotated[
     list[str] | None,
     typer.Option(
         "--map",
-        help="列名=字段,可多次;按来源记住,字段 - 表示不用 / COLUMN=FIELD, kept for the source; - leaves it out",
+        help="列名=字段，可多次；按来源记住，字段 - 表示不用 / COLUMN=FIELD, kept for the source; - leaves it out",
     ),
 ]
 _Source = Annotated[
-    str, typer.Option("--source", help="来源系统;订单号在同一来源内唯一 / the system that the file comes from")
+    str, typer.Option("--source", help="来源系统；订单号在同一来源内唯一 / the system that the file comes from")
 ]
 _Dates = Annotated[
     DateOrder | None,
@@ -147,7 +147,7 @@ def orders(
             exists=True,
             dir_okay=False,
             readable=True,
-            help="同一批订单的另一份报表(淘宝:宝贝报表)/ the other report of the same orders (Taobao's detail)",
+            help="同一批订单的另一份报表（淘宝：宝贝报表）/ the other report of the same orders (Taobao's detail)",
         ),
     ] = None,
     store: Annotated[
@@ -160,7 +160,7 @@ def orders(
     errors: _Errors = None,
     as_json: _Json = False,
 ) -> None:
-    """订单,一行一件商品 / Orders, a row for each line; after a break the same command goes on where it was."""
+    """订单，一行一件商品 / Orders, a row for each line; after a break the same command goes on where it was."""
     options = ImportOptions(
         dry_run=dry_run,
         earn=earn,
@@ -208,14 +208,14 @@ def _run(kind: str, file: Path, merchant: str, options: ImportOptions) -> Import
         console.print(f"[red]{error.text('zh')}[/]\n{error.text('en')}", highlight=False)
         raise typer.Exit(1) from error
     except KeyboardInterrupt:
-        console.print("已中断;再次运行同一命令即从断点继续 / interrupted; the same command goes on from here")
+        console.print("已中断；再次运行同一命令即从断点继续 / interrupted; the same command goes on from here")
         raise typer.Exit(130) from None
     finally:
         end_tracing()
 
 
 _NO_RULES = (
-    "[yellow]还没有积分规则,导入的订单不产生积分 / there is no earning rule, so the orders earned nothing[/]\n"
+    "[yellow]还没有积分规则，导入的订单不产生积分 / there is no earning rule, so the orders earned nothing[/]\n"
     "  huimeng rule create --merchant … --name … --points-per-yuan 1 --since 2017-01-01"
 )
 

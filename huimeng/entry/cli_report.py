@@ -27,14 +27,14 @@ class Language(StrEnum):
 
 def report(
     merchant: Annotated[str, typer.Option("--merchant", "-m", help="商户代码 / merchant code")],
-    month: Annotated[str, typer.Option("--month", help="月份,如 2017-06 / the month, such as 2017-06")],
+    month: Annotated[str, typer.Option("--month", help="月份，如 2017-06 / the month, such as 2017-06")],
     lang: Annotated[Language, typer.Option("--lang", help="zh 中文, en English")] = Language.zh,
     out: Annotated[
         Path | None,
-        typer.Option("--out", "-o", help="网页文件;不填为 report-商户-月份.html / the HTML file, or its folder"),
+        typer.Option("--out", "-o", help="网页文件；不填为 report-商户-月份.html / the HTML file, or its folder"),
     ] = None,
 ) -> None:
-    """经营月报:在终端显示,并存为一个网页文件 / a month's report: here, and as one file of HTML."""
+    """经营月报：在终端显示，并存为一个网页文件 / a month's report: here, and as one file of HTML."""
     month_days(month)
     path = _place(out, f"report-{merchant}-{month}.html")
     found = asyncio.run(_gathered(merchant, month))

@@ -30,7 +30,7 @@ api_keys = typer.Typer(no_args_is_help=True)
 rules = typer.Typer(no_args_is_help=True)
 console = Console()
 
-Code = Annotated[str, typer.Option("--code", help="代码,商户内唯一 / code")]
+Code = Annotated[str, typer.Option("--code", help="代码，商户内唯一 / code")]
 Name = Annotated[str, typer.Option("--name", help="名称 / name")]
 Merchant = Annotated[str, typer.Option("--merchant", "-m", help="商户代码 / merchant code")]
 
@@ -51,7 +51,7 @@ def create_merchant(
     legal_form: Annotated[str, typer.Option(help=" | ".join(get_args(LegalForm)))] = "individual",
     timezone: Annotated[str, typer.Option(help="IANA 时区 / time zone")] = "Asia/Shanghai",
     currency: Annotated[str, typer.Option(help="ISO 4217")] = "CNY",
-    day_cut: Annotated[int, typer.Option(help="营业日切点,零点后分钟数 / minutes after midnight")] = 0,
+    day_cut: Annotated[int, typer.Option(help="营业日切点，零点后分钟数 / minutes after midnight")] = 0,
 ) -> None:
     """新建商户 / a new merchant."""
     _one_of("industry", industry, get_args(Industry))
@@ -92,10 +92,10 @@ def create_store(
     merchant: Merchant,
     code: Code,
     name: Name,
-    region: Annotated[str | None, typer.Option(help="区域代码,没有则新建 / region code, made when new")] = None,
+    region: Annotated[str | None, typer.Option(help="区域代码，没有则新建 / region code, made when new")] = None,
     legal_entity: Annotated[str | None, typer.Option(help="法人主体 / legal entity")] = None,
     timezone: Annotated[str | None, typer.Option(help="不填随商户 / the merchant's when empty")] = None,
-    day_cut: Annotated[int | None, typer.Option(help="如 240:凌晨四点前算前一天 / 240: the day ends at 04:00")] = None,
+    day_cut: Annotated[int | None, typer.Option(help="如 240：凌晨四点前算前一天 / 240: the day ends at 04:00")] = None,
 ) -> None:
     """新建门店 / a new store."""
     wanted = StoreInput(
@@ -119,13 +119,15 @@ def create_rule(
     name: Name,
     points_per_yuan: Annotated[
         str,
-        typer.Option(help="每元(商户币种的一个单位)得的积分,最多 4 位小数 / for one of the currency, up to 4 decimals"),
+        typer.Option(
+            help="每元（商户币种的一个单位）得的积分，最多 4 位小数 / for one of the currency, up to 4 decimals"
+        ),
     ] = "1",
     unit: Annotated[str, typer.Option(help="points 积分 | growth 成长值")] = "points",
-    months: Annotated[int | None, typer.Option(help="有效月数,到月底;不填不过期 / valid months")] = None,
-    since: Annotated[str | None, typer.Option(help="起始日 YYYY-MM-DD,不填为现在;导入历史用 / for history")] = None,
+    months: Annotated[int | None, typer.Option(help="有效月数，到月底；不填不过期 / valid months")] = None,
+    since: Annotated[str | None, typer.Option(help="起始日 YYYY-MM-DD，不填为现在；导入历史用 / for history")] = None,
 ) -> None:
-    """新建积分规则;条件与上限用接口设置 / a new earning rule; conditions and caps by the API."""
+    """新建积分规则；条件与上限用接口设置 / a new earning rule; conditions and caps by the API."""
     units = {"points": Unit.POINTS, "growth": Unit.GROWTH}
     _one_of("unit", unit, tuple(units))
     rate = _rate(points_per_yuan)
@@ -155,14 +157,14 @@ def _rate(text: str) -> int:
 def create_api_key(
     merchant: Merchant,
     name: Annotated[str, typer.Option("--name", help="用途 / what it is for")] = "cli",
-    scope: Annotated[list[str] | None, typer.Option("--scope", help="权限,可多次,不填为全部 / empty: all")] = None,
+    scope: Annotated[list[str] | None, typer.Option("--scope", help="权限，可多次，不填为全部 / empty: all")] = None,
     days: Annotated[int | None, typer.Option("--days", help="有效天数 / valid for so many days")] = None,
     rate_limit: Annotated[
         int | None,
-        typer.Option("--rate-limit", min=0, max=100_000, help="每秒请求数,0 为不限 / requests a second, 0: any"),
+        typer.Option("--rate-limit", min=0, max=100_000, help="每秒请求数，0 为不限 / requests a second, 0: any"),
     ] = None,
 ) -> None:
-    """新建 API 密钥,只显示这一次 / a new API key, shown this once."""
+    """新建 API 密钥，只显示这一次 / a new API key, shown this once."""
     scopes = scope or ["*"]
     for each in scopes:
         _one_of("scope", each, get_args(Scope))
@@ -194,7 +196,7 @@ def revoke_api_key(merchant: Merchant, key_id: int) -> None:
 
 @api_keys.command("list")
 def list_api_keys(merchant: Merchant) -> None:
-    """API 密钥(不含密文) / API keys, without their secrets."""
+    """API 密钥（不含密文） / API keys, without their secrets."""
 
     async def show(context: Context) -> None:
         merchant_id = await service.find_merchant_id(context.db, merchant)
@@ -211,7 +213,7 @@ def list_api_keys(merchant: Merchant) -> None:
 
 def _one_of(field: str, value: str, known: tuple[str, ...]) -> None:
     if value not in known:
-        raise InvalidInput(field, f"one of {', '.join(known)}", f"可选:{'、'.join(known)}")
+        raise InvalidInput(field, f"one of {', '.join(known)}", f"可选：{'、'.join(known)}")
 
 
 def _run(work: Callable[[Context], Coroutine[Any, Any, None]]) -> None:

@@ -36,12 +36,14 @@ def create(
     login: Login,
     name: Annotated[str, typer.Option("--name", help="姓名 / name")],
     role: Annotated[str, typer.Option("--role", help=" | ".join(get_args(Role)))] = "cashier",
-    store: Annotated[list[str] | None, typer.Option("--store", help="门店代码,可多次,不填为全部 / empty: all")] = None,
-    phone: Annotated[str | None, typer.Option("--phone", help="手机号,也可用来登录 / logs in too")] = None,
+    store: Annotated[
+        list[str] | None, typer.Option("--store", help="门店代码，可多次，不填为全部 / empty: all")
+    ] = None,
+    phone: Annotated[str | None, typer.Option("--phone", help="手机号，也可用来登录 / logs in too")] = None,
 ) -> None:
-    """新建员工,一次性密码只显示这一次 / a new member of staff; the one-time password is shown this once."""
+    """新建员工，一次性密码只显示这一次 / a new member of staff; the one-time password is shown this once."""
     if role not in get_args(Role):
-        raise InvalidInput("role", f"one of {', '.join(get_args(Role))}", f"可选:{'、'.join(get_args(Role))}")
+        raise InvalidInput("role", f"one of {', '.join(get_args(Role))}", f"可选：{'、'.join(get_args(Role))}")
 
     async def made(context: Context) -> None:
         merchant_id = await find_merchant_id(context.db, merchant)
@@ -84,7 +86,7 @@ def reset_password(merchant: Merchant, login: Login) -> None:
 
 @app.command("unlock")
 def unlock(merchant: Merchant, login: Login) -> None:
-    """解除锁定,可立即再试 / lift a lock, so that the next try is admitted."""
+    """解除锁定，可立即再试 / lift a lock, so that the next try is admitted."""
 
     async def lift(context: Context) -> None:
         merchant_id = await find_merchant_id(context.db, merchant)

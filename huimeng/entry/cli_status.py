@@ -67,7 +67,7 @@ class Standing(msgspec.Struct, frozen=True):
 def status(
     as_json: Annotated[bool, typer.Option("--json", help="结果以 JSON 输出 / print the result as JSON")] = False,
 ) -> None:
-    """一切是否正常;有问题时退出码为 1 / whether all is well; exit code 1 when it isn't."""
+    """一切是否正常；有问题时退出码为 1 / whether all is well; exit code 1 when it isn't."""
     settings = Settings.from_env()
     now = utc_now()
     found = judge(asyncio.run(look(settings, now)), now)
@@ -102,14 +102,14 @@ def judge(standing: Standing, now: datetime) -> list[Finding]:
         _lag(standing.lag),
         _disk(standing.free_bytes),
         _verify(standing.verified, now),
-        Finding("backup", "unknown", "备份:本系统不做备份,请自行确认", "backups: not made here, make sure of them"),
+        Finding("backup", "unknown", "备份：本系统不做备份，请自行确认", "backups: not made here, make sure of them"),
     ]
 
 
 def _running(standing: Standing) -> Finding:
     if standing.serving:
         return Finding("service", "good", "服务正在运行", "it is being served")
-    return Finding("service", "bad", "服务没有运行:huimeng run", "it is not being served: huimeng run")
+    return Finding("service", "bad", "服务没有运行：huimeng run", "it is not being served: huimeng run")
 
 
 def _database(standing: Standing) -> Finding:
@@ -123,14 +123,14 @@ def _round(name: str, standing: Standing) -> Finding:
     ago = standing.rounds.get(name)
     if ago is None:
         level: Level = "bad" if standing.serving else "unknown"
-        return Finding(name, level, f"{zh}:启动以来没有成功过", f"{en}: not once done since the start")
+        return Finding(name, level, f"{zh}：启动以来没有成功过", f"{en}: not once done since the start")
     level = "good" if ago <= most else "bad"
-    return Finding(name, level, f"{zh}:{_ago_zh(ago)}前完成", f"{en}: last done {_ago_en(ago)} ago")
+    return Finding(name, level, f"{zh}：{_ago_zh(ago)}前完成", f"{en}: last done {_ago_en(ago)} ago")
 
 
 def _lag(behind: Lag | None) -> Finding:
     if behind is None:
-        return Finding("lag", "unknown", "经营数据是否跟上:问不到", "whether figures are up to date can't be asked")
+        return Finding("lag", "unknown", "经营数据是否跟上：问不到", "whether figures are up to date can't be asked")
     if not behind.events:
         return Finding("lag", "good", "经营数据已跟上", "figures are up to date")
     level: Level = "bad" if behind.seconds > LAG_BAD_SECONDS else "look"
@@ -139,7 +139,7 @@ def _lag(behind: Lag | None) -> Finding:
     return Finding(
         "lag",
         level,
-        f"经营数据落后 {behind.events:,} 条,{_ago_zh(behind.seconds)}",
+        f"经营数据落后 {behind.events:,} 条，{_ago_zh(behind.seconds)}",
         f"figures are {behind.events:,} events behind, {_ago_en(behind.seconds)}",
     )
 
@@ -151,18 +151,18 @@ def _disk(free: int) -> Finding:
 
 def _verify(last: Verified | None, now: datetime) -> Finding:
     if last is None:
-        return Finding("verify", "look", "账目还没有核对过:huimeng verify", "never verified: huimeng verify")
+        return Finding("verify", "look", "账目还没有核对过：huimeng verify", "never verified: huimeng verify")
     ago = (now - last.at).total_seconds()
     if last.differences:
         return Finding(
             "verify",
             "bad",
-            f"{_ago_zh(ago)}前核对,{last.differences} 处不符",
+            f"{_ago_zh(ago)}前核对，{last.differences} 处不符",
             f"verified {_ago_en(ago)} ago, {last.differences} differences",
         )
     level: Level = "good" if ago < timedelta(days=VERIFY_LOOK_DAYS).total_seconds() else "look"
     return Finding(
-        "verify", level, f"账目核对无误,{_ago_zh(ago)}前", f"verified {_ago_en(ago)} ago, everything added up"
+        "verify", level, f"账目核对无误，{_ago_zh(ago)}前", f"verified {_ago_en(ago)} ago, everything added up"
     )
 
 
@@ -228,8 +228,8 @@ def _show(found: list[Finding], console: Console) -> None:
         table.add_row(_MARKS[each.level], each.zh, each.en)
     console.print(table)
     if any(each.level == "bad" for each in found):
-        console.print("\n[bold red]有问题,请按 docs/watching.md 处理 / something is wrong: see docs/watching.md[/]")
+        console.print("\n[bold red]有问题，请按 docs/watching.md 处理 / something is wrong: see docs/watching.md[/]")
     elif any(each.level == "look" for each in found):
-        console.print("\n[bold yellow]可用,有事项需留意 / it works; something wants a look[/]")
+        console.print("\n[bold yellow]可用，有事项需留意 / it works; something wants a look[/]")
     else:
         console.print("\n[bold green]一切正常 / all is well[/]")

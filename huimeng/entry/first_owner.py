@@ -52,6 +52,6 @@ def show_password(console: Console, merchant: str, login: str, password: str) ->
         text.append(f"{name}: ")
         text.append(f"{value}\n", style="bold")
     days = ONE_TIME_PASSWORD_FOR.days
-    text.append(f"\n只显示这一次,{days} 天内有效,首次登录须修改。\n")
+    text.append(f"\n只显示这一次，{days} 天内有效，首次登录须修改。\n")
     text.append(f"Shown this once, good for {days} days, to be changed at the first log-in.")
     console.print(Panel(text, title="登录 / log in", box=DOUBLE, border_style="yellow", expand=False, padding=(1, 2)))

@@ -118,8 +118,8 @@ _WORDS = {
     413: "请求体过大 / too large",
     415: "请求体类型不支持 / the body is of the wrong kind",
     422: "不能照办 / understood, but refused",
-    429: "请求过多,Retry-After 秒后重试 / too many; again after Retry-After seconds",
-    503: "暂时不可用,Retry-After 秒后重试 / not available; again after Retry-After seconds",
+    429: "请求过多，Retry-After 秒后重试 / too many; again after Retry-After seconds",
+    503: "暂时不可用，Retry-After 秒后重试 / not available; again after Retry-After seconds",
     507: "磁盘空间不足 / no room on the disk",
 }
 _ERRORS = re.compile(r"Errors: ([^.]*)\.")
@@ -133,8 +133,8 @@ def config() -> OpenAPIConfig:
         title="会盟 Huimeng API",
         version="v1",
         description=(
-            "金额单位为分,编号为数字文本,时间带时区。每个写操作须带 Idempotency-Key:"
-            "同键同内容得到同一答复,只记一次。\n\n"
+            "金额单位为分，编号为数字文本，时间带时区。每个写操作须带 Idempotency-Key:"
+            "同键同内容得到同一答复，只记一次。\n\n"
             "Amounts are in fen (1/100 of the unit of the merchant's currency), ids are digits as text, times carry "
             "an offset. Every write takes an Idempotency-Key: the same key and body get the same answer and are "
             "booked once. Errors are RFC 9457 problem details with a stable `code`."
@@ -148,7 +148,8 @@ def config() -> OpenAPIConfig:
                     type="apiKey",
                     security_scheme_in="cookie",
                     name=PLAIN_COOKIE,
-                    description="POST /v1/session 设置;写操作还须带 X-CSRF-Token。Set by POST /v1/session, over TLS as "
+                    description="POST /v1/session 设置；写操作还须带 X-CSRF-Token。"
+                    "Set by POST /v1/session, over TLS as "
                     "__Host-huimeng; whatever changes something needs X-CSRF-Token too.",
                 ),
             }
@@ -214,9 +215,9 @@ def _parameters(name: str, writes: bool, matches: bool, operation: Operation) ->
     if writes and name not in _NO_KEY and "idempotency-key" not in there:
         given.append(_header("Idempotency-Key", "同一键只记一次 / written once", required=True))
     if matches:
-        given.append(_header("If-Match", "读到的 ETag;已被修改则拒绝 / the ETag that was read; refused when changed"))
+        given.append(_header("If-Match", "读到的 ETag；已被修改则拒绝 / the ETag that was read; refused when changed"))
     if name in _TAGGED:
-        given.append(_header("If-None-Match", "已有的 ETag;未变则 304 / the ETag at hand; 304 when it is the same"))
+        given.append(_header("If-None-Match", "已有的 ETag；未变则 304 / the ETag at hand; 304 when it is the same"))
     operation.parameters = given or None
 
 

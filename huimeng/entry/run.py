@@ -42,12 +42,12 @@ class AlreadyServing(BusinessError):
 
 class PortTaken(BusinessError):
     code = "port_taken"
-    message_zh = "端口 {port} 已被占用,可用 PORT=9000 换一个"
+    message_zh = "端口 {port} 已被占用，可用 PORT=9000 换一个"
     message_en = "Port {port} is taken; choose another one with PORT=9000"
 
 
 _NO_MERCHANT = """
-[bold yellow]还没有商户[/]:请在另一个终端新建,届时显示店主的登录名与一次性密码。
+[bold yellow]还没有商户[/]：请在另一个终端新建，届时显示店主的登录名与一次性密码。
 [bold yellow]There is no merchant yet[/]: make one in another terminal; the owner's log-in is shown there.
   [bold]huimeng merchant create --code myshop --name 我的店[/]
 """
@@ -69,7 +69,7 @@ def run(settings: Settings, console: Console, *, demo: bool = False) -> None:
                 asyncio.run(_load_demo(settings, urls, console))
             asyncio.run(_welcome(settings, urls, console))
             _serve(settings, console)
-    console.print("会盟已停止,数据已保存。 Huimeng has stopped; everything is saved.")
+    console.print("会盟已停止，数据已保存。 Huimeng has stopped; everything is saved.")
 
 
 async def _load_demo(settings: Settings, urls: DatabaseUrls, console: Console) -> None:

@@ -31,7 +31,7 @@ class MasterKeyError(BusinessError):
 
     code = "master_key_unusable"
     status = 503
-    message_zh = "主密钥不可用:{reason_zh}"
+    message_zh = "主密钥不可用：{reason_zh}"
     message_en = "The master key can't be used: {reason}"
 
 
@@ -54,7 +54,7 @@ def load_master_key(data_dir: Path, check_value: bytes | None, given: str | None
         raise MasterKeyError(
             reason=f"this database holds encrypted data but its key is not here: restore {path} from your backup "
             f"or set {MASTER_KEY_VARIABLE}; a new key could not read the data",
-            reason_zh=f"数据库中有加密数据,但找不到它的密钥。请从备份恢复 {path},或设置 {MASTER_KEY_VARIABLE};"
+            reason_zh=f"数据库中有加密数据，但找不到它的密钥。请从备份恢复 {path}，或设置 {MASTER_KEY_VARIABLE};"
             "换新密钥无法读出数据",
         )
     else:

@@ -267,5 +267,5 @@ def on_fault(request: Req, error: Exception) -> Response[bytes]:
         return problem(InvalidInput("body", "not UTF-8", "不是 UTF-8 编码"), language(request))
     # The route and not the address: that may hold whose request it was.
     log.error("fault in %s %s", request.method, request.scope.get("path_template") or "-", exc_info=error)
-    fault = _Refused("internal_error", 500, "系统出错,已记录", "Something went wrong on our side; it is logged")
+    fault = _Refused("internal_error", 500, "系统出错，已记录", "Something went wrong on our side; it is logged")
     return problem(fault, language(request))

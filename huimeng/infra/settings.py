@@ -88,7 +88,7 @@ def _file(env: Mapping[str, str], name: str) -> Path | None:
 
 def _switch(env: Mapping[str, str], name: str) -> bool:
     text = env.get(name, "0")
-    _demand(name, text in ("0", "1"), "1 for yes or 0 for no", "1 表示是,0 表示否")
+    _demand(name, text in ("0", "1"), "1 for yes or 0 for no", "1 表示是，0 表示否")
     return text == "1"
 
 

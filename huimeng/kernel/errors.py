@@ -54,7 +54,7 @@ class BusinessError(Exception):
 class InvalidInput(BusinessError):
     code = "invalid_input"
     status = 400
-    message_zh = "{field} 填写有误:{reason_zh}"
+    message_zh = "{field} 填写有误：{reason_zh}"
     message_en = "{field} is not valid: {reason}"
 
     def __init__(self, field: str, reason: str, reason_zh: str | None = None, **fields: Any) -> None:
@@ -91,7 +91,7 @@ class Conflict(BusinessError):
 class IdempotencyKeyRequired(BusinessError):
     code = "idempotency_key_required"
     status = 400
-    message_zh = "写操作须带 Idempotency-Key 请求头(1 到 200 个可见字符)"
+    message_zh = "写操作须带 Idempotency-Key 请求头（1 到 200 个可见字符）"
     message_en = "A write needs an Idempotency-Key header of 1 to 200 visible characters"
 
 
@@ -105,21 +105,21 @@ class IdempotencyKeyReused(BusinessError):
 class Unauthorized(BusinessError):
     code = "unauthorized"
     status = 401
-    message_zh = "请先登录(登录可能已过期);或 API 密钥缺失、无效、过期或已撤销"
+    message_zh = "请先登录（登录可能已过期）；或 API 密钥缺失、无效、过期或已撤销"
     message_en = "Log in first (a log-in may have run out); or the API key is missing, wrong, expired or revoked"
 
 
 class PermissionDenied(BusinessError):
     code = "permission_denied"
     status = 403
-    message_zh = "没有权限:{scope}"
+    message_zh = "没有权限：{scope}"
     message_en = "The permission {scope} is missing"
 
 
 class PreconditionFailed(BusinessError):
     code = "precondition_failed"
     status = 412
-    message_zh = "内容已被他人修改(If-Match 不符),请重新读取后再改"
+    message_zh = "内容已被他人修改（If-Match 不符），请重新读取后再改"
     message_en = "It was changed meanwhile (If-Match does not match); read it again before you change it"
 
 
@@ -128,7 +128,7 @@ class RateLimited(BusinessError):
 
     code = "rate_limited"
     status = 429
-    message_zh = "请求过快,请在 {retry_after} 秒后重试"
+    message_zh = "请求过快，请在 {retry_after} 秒后重试"
     message_en = "Too many requests; try again in {retry_after} s"
 
 
@@ -149,19 +149,19 @@ class HeadTooLarge(BusinessError):
 class RequestTooSlow(BusinessError):
     code = "request_too_slow"
     status = 408
-    message_zh = "请求发送太慢,已放弃接收"
+    message_zh = "请求发送太慢，已放弃接收"
     message_en = "The request came too slowly and is not waited for any longer"
 
 
 class TooBusy(BusinessError):
     code = "too_busy"
     status = 429
-    message_zh = "当前请求过多,请稍后用同一 Idempotency-Key 重试"
+    message_zh = "当前请求过多，请稍后用同一 Idempotency-Key 重试"
     message_en = "Too many requests in the queue; try again shortly with the same Idempotency-Key"
 
 
 class Unavailable(BusinessError):
     code = "database_unavailable"
     status = 503
-    message_zh = "数据库暂时不可用,请用同一 Idempotency-Key 重试,不会重复入账"
+    message_zh = "数据库暂时不可用，请用同一 Idempotency-Key 重试，不会重复入账"
     message_en = "The database is away for the moment; retry with the same Idempotency-Key, nothing is booked twice"

@@ -6,7 +6,7 @@ from huimeng.kernel.errors import BusinessError
 class InsufficientBalance(BusinessError):
     code = "insufficient_balance"
     status = 409
-    message_zh = "余额不足:可用 {available},需要 {wanted}"
+    message_zh = "余额不足：可用 {available}，需要 {wanted}"
     message_en = "Not enough balance: {available} available, {wanted} wanted"
 
 

@@ -21,7 +21,7 @@ class IdentityNotFound(NotFound):
 
 class MemberErased(Conflict):
     code = "member_erased"
-    message_zh = "该会员的个人信息已删除,不能再修改"
+    message_zh = "该会员的个人信息已删除，不能再修改"
     message_en = "The personal data of this member was erased; it can't be changed any more"
 
     def __init__(self, member_id: int) -> None:

@@ -36,7 +36,7 @@ MemberId = Annotated[str, Parameter(max_length=19, description="会员编号 / i
 IdentityId = Annotated[str, Parameter(max_length=40, description="身份编号 / id of the identity")]
 _MEMBER = ResponseSpec(
     MemberView,
-    description="会员,已打码 / the member, masked",
+    description="会员，已打码 / the member, masked",
     generate_examples=False,
     examples=[schemas.VIEW_EXAMPLE],
 )
@@ -60,7 +60,7 @@ async def _write_key(request: Req, keys: MerchantKeys) -> tuple[str, bytes]:
     "/v1/members",
     tags=["members"],
     summary="会员入会 / a member joins",
-    description="身份(手机号、卡号、会员编号)在商户内唯一。Identities are unique within the merchant. "
+    description="身份（手机号、卡号、会员编号）在商户内唯一。Identities are unique within the merchant. "
     "Scope: members:write. Errors: identity_taken (with kind and member_id), store_not_found, store_not_allowed, "
     "invalid_input.",
     responses={201: _MEMBER},
@@ -81,7 +81,7 @@ async def join(request: Req, data: Annotated[MemberInput, Body(examples=schemas.
     "/v1/members/{member_id:str}",
     tags=["members"],
     summary="修改会员 / change a member",
-    description="只改给出的字段,null 清空姓名或生日,tags 整体替换。Only what is given changes. "
+    description="只改给出的字段，null 清空姓名或生日，tags 整体替换。Only what is given changes. "
     "Takes If-Match. Scope: members:write. "
     "Errors: member_not_found, member_erased, identity_taken, invalid_input, precondition_failed.",
     responses={200: _MEMBER},
@@ -123,7 +123,7 @@ async def read(request: Req, member_id: MemberId) -> Response[MemberView]:
     "/v1/members/{member_id:str}/identities",
     tags=["members"],
     summary="会员的身份 / a member's identities",
-    description="已打码;identity_id 用于修改和移除。Masked; identity_id is what changing and removing one takes. "
+    description="已打码；identity_id 用于修改和移除。Masked; identity_id is what changing and removing one takes. "
     "Scope: members:read. Errors: member_not_found, member_erased.",
 )
 async def list_identities(request: Req, member_id: MemberId) -> schemas.IdentityList:
@@ -206,7 +206,7 @@ async def _change_held(request: Req, member_id: str, identity_id: str, value: st
     tags=["members"],
     status_code=200,
     summary="查看明文个人信息 / personal data in the clear",
-    description="每次查看都记入审计日志:谁、哪些字段、为什么;所以不需要 Idempotency-Key,答复也不保留。"
+    description="每次查看都记入审计日志：谁、哪些字段、为什么；所以不需要 Idempotency-Key，答复也不保留。"
     "Each call is written to the audit log (who, which fields, why), so it takes no Idempotency-Key and its answer is "
     "kept nowhere. Scope: members:reveal. Errors: member_not_found, member_erased, invalid_input.",
     responses={
@@ -233,7 +233,7 @@ async def reveal(
     "/v1/members",
     tags=["members"],
     summary="会员列表与查找 / list and find members",
-    description="最多一个条件,最新的在前。查个人信息请用 POST /v1/members/search:地址会留在日志里。"
+    description="最多一个条件，最新的在前。查个人信息请用 POST /v1/members/search：地址会留在日志里。"
     "At most one criterion, newest first. "
     "Prefer POST /v1/members/search for personal data: addresses are logged. "
     "Scope: members:read.",
@@ -260,7 +260,7 @@ async def list_members(
     tags=["members"],
     status_code=200,
     summary="查找会员 / find members",
-    description="条件在请求体里,不进日志;不写入,不需要 Idempotency-Key。"
+    description="条件在请求体里，不进日志；不写入，不需要 Idempotency-Key。"
     "The criterion is in the body and stays out of logs; no Idempotency-Key is needed. Scope: members:read.",
 )
 async def search(

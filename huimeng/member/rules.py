@@ -32,7 +32,7 @@ def check_birthday(value: date, now: datetime) -> date:
 def check_time(field: str, value: datetime, now: datetime) -> datetime:
     """Past moments only (five minutes of clock difference are forgiven), with an offset."""
     if value.tzinfo is None:
-        raise InvalidInput(field, "needs an offset such as +08:00", "须带时区,如 +08:00")
+        raise InvalidInput(field, "needs an offset such as +08:00", "须带时区，如 +08:00")
     if value.year < _OLDEST_TIME_YEAR or (value - now).total_seconds() > 300:
         raise InvalidInput(field, "between 1970 and now", "须在 1970 年与现在之间")
     return value

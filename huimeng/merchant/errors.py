@@ -67,14 +67,14 @@ class LoginTaken(Conflict):
 
 class LastOwner(Conflict):
     code = "last_owner"
-    message_zh = "这是最后一位在职店主,不能停用或改为其他角色"
+    message_zh = "这是最后一位在职店主，不能停用或改为其他角色"
     message_en = "This is the last active owner: it can't be disabled or given another role"
 
 
 class WeakPassword(BusinessError):
     code = "weak_password"
     status = 422
-    message_zh = "新密码不可用:{reason_zh}"
+    message_zh = "新密码不可用：{reason_zh}"
     message_en = "The new password can't be used: {reason}"
 
 
@@ -83,21 +83,21 @@ class LoginFailed(BusinessError):
 
     code = "login_failed"
     status = 401
-    message_zh = "商户、登录名或密码不对;连续输错 5 次会锁定 15 分钟"
+    message_zh = "商户、登录名或密码不对；连续输错 5 次会锁定 15 分钟"
     message_en = "Merchant, login name or password is wrong; after 5 wrong ones the account is locked for 15 minutes"
 
 
 class OneTimePasswordExpired(BusinessError):
     code = "one_time_password_expired"
     status = 401
-    message_zh = "一次性密码已过期,请店主重置,或在服务器上运行 huimeng staff reset-password"
+    message_zh = "一次性密码已过期，请店主重置，或在服务器上运行 huimeng staff reset-password"
     message_en = "The one-time password has expired: let an owner reset it, or run huimeng staff reset-password"
 
 
 class WrongPassword(BusinessError):
     code = "wrong_password"
     status = 403
-    message_zh = "当前密码不对;连续输错 5 次会锁定 15 分钟"
+    message_zh = "当前密码不对；连续输错 5 次会锁定 15 分钟"
     message_en = "The current password is wrong; after 5 wrong ones the account is locked for 15 minutes"
 
 
@@ -111,19 +111,19 @@ class PasswordChangeRequired(BusinessError):
 class CrossSite(BusinessError):
     code = "cross_site"
     status = 403
-    message_zh = "请求不是从本站页面发出的,已拒绝;请刷新页面后重试"
+    message_zh = "请求不是从本站页面发出的，已拒绝；请刷新页面后重试"
     message_en = "The request did not come from our own page and was refused; reload the page and try again"
 
 
 class NotLoggedIn(BusinessError):
     code = "not_logged_in"
     status = 403
-    message_zh = "此操作须由员工登录后进行,不能使用 API 密钥"
+    message_zh = "此操作须由员工登录后进行，不能使用 API 密钥"
     message_en = "This needs a person who is logged in, not an API key"
 
 
 class StoreNotAllowed(BusinessError):
     code = "store_not_allowed"
     status = 403
-    message_zh = "你的账号不负责这家门店;请指定你负责的门店"
+    message_zh = "你的账号不负责这家门店；请指定你负责的门店"
     message_en = "Your account does not work in this store; name one that it works in"

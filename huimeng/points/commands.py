@@ -149,6 +149,6 @@ def _check_member(rows: Rows, cell_id: int, member_id: int) -> None:
 
 def _check_expires_at(expires_at: datetime, amount: int) -> None:
     if expires_at.tzinfo is None:
-        raise InvalidInput("expires_at", "needs an offset such as +08:00", "须带时区,如 +08:00")
+        raise InvalidInput("expires_at", "needs an offset such as +08:00", "须带时区，如 +08:00")
     if amount < 0:
         raise InvalidInput("expires_at", "only for what is added", "仅用于增加时")

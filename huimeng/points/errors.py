@@ -11,7 +11,7 @@ class EarningRuleNotFound(NotFound):
 
 class EarningRuleChanged(Conflict):
     code = "earning_rule_changed"
-    message_zh = "规则已被他人改为第 {version} 版,请重新查看后再改"
+    message_zh = "规则已被他人改为第 {version} 版，请重新查看后再改"
     message_en = "The rule was changed meanwhile and is now version {version}; look at it again"
 
 
@@ -23,7 +23,7 @@ class DraftNotFound(NotFound):
 
 class DraftIsOver(Conflict):
     code = "rule_draft_is_over"
-    message_zh = "草稿已发布或已放弃({state}),不能再修改"
+    message_zh = "草稿已发布或已放弃（{state}），不能再修改"
     message_en = "The draft is over ({state}) and can't be changed any more"
 
 

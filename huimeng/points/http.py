@@ -126,7 +126,8 @@ async def list_drafts(
     status_code=201,
     tags=["earning rules"],
     summary="新建规则草稿 / begin a draft",
-    description="草稿不计分;可先用 POST /v1/earning-rules/try 试算,再发布。Nobody earns by a draft: try it on a bill, "
+    description="草稿不计分；可先用 POST /v1/earning-rules/try 试算，再发布。"
+    "Nobody earns by a draft: try it on a bill, "
     "then publish it. rule_id: the rule that it would change. Scope: rules:write. "
     "Errors: invalid_input, earning_rule_not_found, too_many_rule_drafts.",
     responses={201: _DRAFT},
@@ -196,7 +197,8 @@ async def change_draft(
     status_code=200,
     tags=["earning rules"],
     summary="发布规则草稿 / publish a draft",
-    description="从 at 起(不填为即刻)按它计分;若规则已有更新的版本则拒绝。It counts from `at` on (null: now); refused "
+    description="从 at 起（不填为即刻）按它计分；若规则已有更新的版本则拒绝。"
+    "It counts from `at` on (null: now); refused "
     "when the rule has a newer version than the draft knows. Scope: rules:write. Errors: rule_draft_not_found, "
     "rule_draft_is_over, earning_rule_changed, too_many_rules, invalid_input.",
     responses={200: _RULE},
@@ -264,8 +266,8 @@ async def _rule_detail(conn: Any, merchant_id: int, rule_id: int) -> schemas.Rul
 @put(
     "/v1/earning-rules/{rule_id:str}",
     tags=["earning rules"],
-    summary="修改积分规则(新版本) / change an earning rule (a new version)",
-    description="从 effective_from 起按新版本计算,已完成的订单不变。From effective_from on the new version counts; "
+    summary="修改积分规则（新版本） / change an earning rule (a new version)",
+    description="从 effective_from 起按新版本计算，已完成的订单不变。From effective_from on the new version counts; "
     "orders keep the versions they used. Takes If-Match. Scope: rules:write. "
     "Errors: earning_rule_not_found, earning_rule_changed, invalid_input, precondition_failed.",
     responses={200: _RULE},
@@ -302,7 +304,7 @@ async def change_rule(
     status_code=200,
     tags=["earning rules"],
     summary="停用积分规则 / switch an earning rule off",
-    description="即刻停用;用 PUT 可再启用。From now on; PUT switches it on again. "
+    description="即刻停用；用 PUT 可再启用。From now on; PUT switches it on again. "
     "Scope: rules:write. Errors: earning_rule_not_found.",
     responses={200: _RULE},
 )
@@ -382,7 +384,7 @@ async def read_history(
     status_code=201,
     tags=["points"],
     summary="调整积分或成长值 / adjust by hand",
-    description="须写明原因,不会扣成负数。A reason is needed; never below zero. Scope: points:write. "
+    description="须写明原因，不会扣成负数。A reason is needed; never below zero. Scope: points:write. "
     "Errors: insufficient_balance, member_not_found, member_erased, adjustment_is_zero, invalid_input.",
     responses={201: _ADJUSTED},
 )

@@ -21,7 +21,7 @@ from huimeng.points.store import Draft, DraftState, StoredRule
 UnitName = Literal["points", "growth"]
 TenderKind = Literal["cash", "wechat", "alipay", "card", "unionpay", "other", "stored_value", "points", "coupon"]
 Rate = Annotated[str, Meta(pattern=r"^[0-9]{1,5}(\.[0-9]{1,4})?$", description="decimal, up to 4 places")]
-Fen = Annotated[int, Meta(ge=0, le=10**13, description="分,币种单位的 1/100 / fen, 1/100 of the currency's unit")]
+Fen = Annotated[int, Meta(ge=0, le=10**13, description="分，币种单位的 1/100 / fen, 1/100 of the currency's unit")]
 Cap = Annotated[int, Meta(ge=1, le=10**15, description="null: no cap")]
 Sku = Annotated[str, Meta(min_length=1, max_length=64)]
 Category = Annotated[str, Meta(min_length=1, max_length=100)]
@@ -239,7 +239,7 @@ def _definition(given: RuleBody, stores: StoreBook) -> Definition:
         raise InvalidInput(
             "points_per_yuan",
             "give either points_per_yuan or multiplier",
-            "每一元(或其他币种的一个单位)得的积分与倍数,须填且只填一项",
+            "每一元（或其他币种的一个单位）得的积分与倍数，须填且只填一项",
         )
     return Definition(
         unit=UNITS[given.unit],
@@ -375,7 +375,7 @@ def _store_id(code: str, stores: StoreBook) -> int:
 
 RULE_EXAMPLES = [
     Example(
-        summary="消费 1 元积 1 分,两年后月底到期 / 1 point a yuan, valid for 24 months to the end of the month",
+        summary="消费 1 元积 1 分，两年后月底到期 / 1 point a yuan, valid for 24 months to the end of the month",
         value={
             "name": "消费积分",
             "points_per_yuan": "1",

@@ -372,7 +372,7 @@ async def _checked(
 
 def _time(field: str, at: datetime) -> datetime:
     if at.tzinfo is None:
-        raise InvalidInput(field, "needs an offset such as +08:00", "须带时区,如 +08:00")
+        raise InvalidInput(field, "needs an offset such as +08:00", "须带时区，如 +08:00")
     if not 1990 <= at.year <= 2200:
         raise InvalidInput(field, "year 1990 to 2200", "年份须在 1990 到 2200 之间")
     return at.astimezone(UTC)

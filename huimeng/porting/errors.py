@@ -18,37 +18,37 @@ class FileUnreadable(ImportFileError):
 
 class NotCsv(ImportFileError):
     code = "import_not_csv"
-    message_zh = "这不是 CSV 或 Excel(.xlsx)文件({what}),请另存后再导入"
+    message_zh = "这不是 CSV 或 Excel（.xlsx）文件（{what}），请另存后再导入"
     message_en = "This is neither a CSV nor an Excel (.xlsx) file ({what}); save it as one and import that"
 
 
 class SheetDamaged(ImportFileError):
     code = "import_sheet_damaged"
-    message_zh = "Excel 文件已损坏或不完整({detail}),请用表格软件打开并另存一次"
+    message_zh = "Excel 文件已损坏或不完整（{detail}），请用表格软件打开并另存一次"
     message_en = "The Excel file is damaged or incomplete ({detail}); open it in a spreadsheet and save it again"
 
 
 class SheetTooBig(ImportFileError):
     code = "import_sheet_too_big"
-    message_zh = "Excel 文件的内容大得不正常({part}:{size}),未读取"
+    message_zh = "Excel 文件的内容大得不正常（{part}：{size}），未读取"
     message_en = "The Excel file unpacks to an unreasonable size ({part}: {size}) and was not read"
 
 
 class SheetUnsafe(ImportFileError):
     code = "import_sheet_unsafe"
-    message_zh = "Excel 文件含有外部实体声明({part}),未读取"
+    message_zh = "Excel 文件含有外部实体声明（{part}），未读取"
     message_en = "The Excel file declares entities ({part}) and was not read"
 
 
 class SheetProtected(ImportFileError):
     code = "import_sheet_protected"
-    message_zh = "Excel 文件有密码,请去掉密码后再导入"
+    message_zh = "Excel 文件有密码，请去掉密码后再导入"
     message_en = "The Excel file is protected by a password; remove it and import again"
 
 
 class SheetNotFound(ImportFileError):
     code = "import_sheet_not_found"
-    message_zh = "没有名为「{sheet}」的工作表;文件里有:{sheets}"
+    message_zh = "没有名为「{sheet}」的工作表；文件里有：{sheets}"
     message_en = "There is no sheet {sheet!r}; the file has: {sheets}"
 
 
@@ -60,43 +60,43 @@ class SheetEmpty(ImportFileError):
 
 class OldExcel(ImportFileError):
     code = "import_xls"
-    message_zh = "这是旧式 Excel 文件(.xls),请另存为 .xlsx 或 CSV 再导入"
+    message_zh = "这是旧式 Excel 文件（.xls），请另存为 .xlsx 或 CSV 再导入"
     message_en = "This is an old Excel file (.xls); save it as .xlsx or CSV and import that"
 
 
 class BadMapping(ImportFileError):
     code = "import_mapping_invalid"
-    message_zh = "列的对应关系无效:{value};可用的字段:{fields}"
+    message_zh = "列的对应关系无效：{value}；可用的字段：{fields}"
     message_en = "The mapping {value!r} is not valid; the fields are: {fields}"
 
 
 class NotAPair(ImportFileError):
     code = "import_files_do_not_match"
-    message_zh = "--with 的文件与主文件不成对:需要同一平台的订单报表和明细(宝贝)报表"
+    message_zh = "--with 的文件与主文件不成对：需要同一平台的订单报表和明细（宝贝）报表"
     message_en = "The file given by --with does not go with the other: an order and a detail report are needed"
 
 
 class EmptyFile(ImportFileError):
     code = "import_file_empty"
-    message_zh = "文件是空的,第一行应为表头"
+    message_zh = "文件是空的，第一行应为表头"
     message_en = "The file is empty; its first line should be the header"
 
 
 class MissingColumns(ImportFileError):
     code = "import_columns_missing"
-    message_zh = "表头缺少必需的列:{missing};文件里的列:{found}"
+    message_zh = "表头缺少必需的列：{missing}；文件里的列：{found}"
     message_en = "The header lacks required columns: {missing}; columns found: {found}"
 
 
 class DuplicateColumn(ImportFileError):
     code = "import_column_repeated"
-    message_zh = "「{first}」和「{second}」是同一种列,请只保留一列"
+    message_zh = "「{first}」和「{second}」是同一种列，请只保留一列"
     message_en = "The columns {first!r} and {second!r} mean the same; keep one"
 
 
 class BadImportOption(ImportFileError):
     code = "import_option_invalid"
-    message_zh = "选项 {option} 无效:{value}"
+    message_zh = "选项 {option} 无效：{value}"
     message_en = "The option {option} is not valid: {value}"
 
 
@@ -110,14 +110,14 @@ class ImportRunning(BusinessError):
 class ReadingFailed(BusinessError):
     code = "import_reading_failed"
     status = 500
-    message_zh = "读取文件的进程中断:{detail}"
+    message_zh = "读取文件的进程中断：{detail}"
     message_en = "The process that reads the file broke off: {detail}"
 
 
 class UploadBroken(BusinessError):
     code = "upload_broken"
     status = 400
-    message_zh = "上传的内容不完整或格式不对:{reason}"
+    message_zh = "上传的内容不完整或格式不对：{reason}"
     message_en = "The upload is incomplete or malformed: {reason}"
 
 
@@ -138,7 +138,7 @@ class UploadTypeUnsupported(BusinessError):
 class NoRoomForImport(BusinessError):
     code = "import_no_room"
     status = 507
-    message_zh = "服务器磁盘空间不足,未接收此文件"
+    message_zh = "服务器磁盘空间不足，未接收此文件"
     message_en = "The server's disk is too full to take this file"
 
 
@@ -150,43 +150,43 @@ class ImportNotFound(NotFound):
 
 class TooManyImports(Conflict):
     code = "too_many_imports"
-    message_zh = "未完成的导入或保留的文件过多(最多 {limit}),请等待完成或先取消"
+    message_zh = "未完成的导入或保留的文件过多（最多 {limit}），请等待完成或先取消"
     message_en = "Too many imports are waiting or too many files are kept (at most {limit}); wait, or cancel some"
 
 
 class ImportNotStartable(Conflict):
     code = "import_not_startable"
-    message_zh = "只有核对完、失败或已取消的导入可以开始,此导入为 {state}"
+    message_zh = "只有核对完、失败或已取消的导入可以开始，此导入为 {state}"
     message_en = "Only a finished dry run, a failed or a cancelled import can be started; this one is {state}"
 
 
 class ImportNotCheckable(Conflict):
     code = "import_not_checkable"
-    message_zh = "正在处理或已正式导入过的文件不能再试导(此导入为 {state})"
+    message_zh = "正在处理或已正式导入过的文件不能再试导（此导入为 {state}）"
     message_en = "A file that is being worked on, or was imported for real, can't be checked again (it is {state})"
 
 
 class ImportNotDiscardable(Conflict):
     code = "import_not_discardable"
-    message_zh = "正在处理或已正式导入过的文件不能删除(此导入为 {state})"
+    message_zh = "正在处理或已正式导入过的文件不能删除（此导入为 {state}）"
     message_en = "A file that is being worked on, or was imported for real, can't be discarded (it is {state})"
 
 
 class ImportFileInUse(Conflict):
     code = "import_file_in_use"
-    message_zh = "另一份报表的导入正在用这个文件,请等它结束再删除"
+    message_zh = "另一份报表的导入正在用这个文件，请等它结束再删除"
     message_en = "The import of the other report is using this file; wait until it is over"
 
 
 class ImportIsOver(Conflict):
     code = "import_is_over"
-    message_zh = "此导入已结束({state}),不能取消"
+    message_zh = "此导入已结束（{state}），不能取消"
     message_en = "This import is over ({state}); it can't be cancelled"
 
 
 class ImportNotOver(Conflict):
     code = "import_not_over"
-    message_zh = "此导入尚未结束({state}),错误文件还不完整"
+    message_zh = "此导入尚未结束（{state}），错误文件还不完整"
     message_en = "This import is not over yet ({state}), so its error file is not complete"
 
 
@@ -200,5 +200,5 @@ class ImportFilesDeleted(BusinessError):
 class ImportBrokeOff(BusinessError):
     code = "import_broke_off"
     status = 500
-    message_zh = "导入多次中断,已停止;已写入的内容不会重复,可再次开始"
+    message_zh = "导入多次中断，已停止；已写入的内容不会重复，可再次开始"
     message_en = "The import broke off several times and was stopped; what was written stays and is not taken twice"

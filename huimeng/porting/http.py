@@ -73,8 +73,8 @@ class _Receiving:
     status_code=202,
     tags=["imports"],
     summary="上传并导入文件 / hand in a file",
-    description="请求体为 multipart/form-data(文件字段 file,其余选项可作字段)或文件本身,最大 1 GB;"
-    "后台处理,用返回的 import_id 查询。"
+    description="请求体为 multipart/form-data（文件字段 file，其余选项可作字段）或文件本身，最大 1 GB;"
+    "后台处理，用返回的 import_id 查询。"
     "The body is a form with a part `file` (options may be fields), or the file itself; at most 1 GB. The work is done "
     "in the background: ask for the import by its id. Scope: imports:write. "
     "Errors: upload_broken, upload_too_large, import_file_empty, too_many_imports, import_no_room, invalid_input.",
@@ -87,9 +87,9 @@ async def create_import(
     kind: Annotated[
         schemas.ImportKind | None, QueryParameter(description="orders 订单, members 会员; needed here or in the form")
     ] = None,
-    dry_run: Annotated[bool | None, QueryParameter(description="只核对,不写入 / check only")] = None,
+    dry_run: Annotated[bool | None, QueryParameter(description="只核对，不写入 / check only")] = None,
     hold: Annotated[
-        bool | None, QueryParameter(description="只收文件,等待试导 / take the file only, to be checked later")
+        bool | None, QueryParameter(description="只收文件，等待试导 / take the file only, to be checked later")
     ] = None,
     earn: Annotated[bool | None, QueryParameter(description="历史订单是否累积积分 / whether orders earn")] = None,
     create_stores: Annotated[bool | None, QueryParameter(description="自动建立缺少的门店 / create stores")] = None,
@@ -108,7 +108,7 @@ async def create_import(
         schemas.DateOrder | None, QueryParameter(description="01/02/2024 是月/日还是日/月 / how such dates are meant")
     ] = None,
     mapping: Annotated[
-        str | None, QueryParameter(max_length=4000, description="JSON:列名到字段 / a JSON object, column to field")
+        str | None, QueryParameter(max_length=4000, description="JSON：列名到字段 / a JSON object, column to field")
     ] = None,
     with_import: Annotated[
         str | None,
@@ -188,8 +188,8 @@ async def get_import(request: Req, import_id: ImportId) -> schemas.ImportOut:
 @get(
     "/v1/imports/{import_id:str}/errors",
     tags=["imports"],
-    summary="错误行(CSV)/ the bad rows, as CSV",
-    description="每行:行号、列、值、代码、原因。没有错误时只有表头。A line for each bad row; only the header when all "
+    summary="错误行（CSV）/ the bad rows, as CSV",
+    description="每行：行号、列、值、代码、原因。没有错误时只有表头。A line for each bad row; only the header when all "
     "rows are good. Scope: imports:read. Errors: import_not_found, import_not_over, import_files_deleted.",
     media_type="text/csv",
     responses={200: ResponseSpec(str, description="CSV, UTF-8", media_type="text/csv", generate_examples=False)},
@@ -215,7 +215,8 @@ async def get_import_errors(request: Req, import_id: ImportId) -> Response[Any]:
     "/v1/imports/{import_id:str}/preview",
     tags=["imports"],
     summary="文件的列与样例 / columns of the file, with samples",
-    description="表头、每列的样例与识别结果、工作表;个人信息打码。The header, samples of each column and what it would "
+    description="表头、每列的样例与识别结果、工作表；个人信息打码。"
+    "The header, samples of each column and what it would "
     "be taken for, and the sheets; personal data is masked. Scope: imports:write. "
     "Errors: import_not_found, import_files_deleted, import_not_csv, import_file_empty, import_xls, "
     "import_sheet_not_found, import_sheet_empty, import_sheet_protected, import_sheet_damaged, import_sheet_too_big, "
@@ -225,7 +226,7 @@ async def preview_import(
     request: Req,
     import_id: ImportId,
     kind: Annotated[
-        schemas.ImportKind | None, QueryParameter(description="不填:按表头判断 / as the header looks, unless given")
+        schemas.ImportKind | None, QueryParameter(description="不填：按表头判断 / as the header looks, unless given")
     ] = None,
     source: Annotated[str | None, QueryParameter(max_length=32, description="来源系统 / source system")] = None,
     sheet: Annotated[str | None, QueryParameter(max_length=100, description="工作表名 / name of the sheet")] = None,
@@ -240,7 +241,8 @@ async def preview_import(
     "/v1/imports/{import_id:str}/bad-rows",
     tags=["imports"],
     summary="前若干错误行与各原因的行数 / the first bad rows, and how many of each reason",
-    description="个人信息打码;全部内容见 errors。Personal data is masked; `errors` has all of it. Scope: imports:read. "
+    description="个人信息打码；全部内容见 errors。"
+    "Personal data is masked; `errors` has all of it. Scope: imports:read. "
     "Errors: import_not_found, import_not_over, import_files_deleted.",
 )
 async def list_bad_rows(request: Req, import_id: ImportId, limit: Limit = 20) -> BadRows:
@@ -255,7 +257,8 @@ async def list_bad_rows(request: Req, import_id: ImportId, limit: Limit = 20) ->
     status_code=202,
     tags=["imports"],
     summary="试导 / check the file with these options",
-    description="用同一文件,可换选项,可多次;不写入。The same file, with other options, as often as needed; nothing is "
+    description="用同一文件，可换选项，可多次；不写入。"
+    "The same file, with other options, as often as needed; nothing is "
     "written. Scope: imports:write. "
     "Errors: import_not_found, import_not_checkable, import_files_deleted, import_option_invalid.",
     responses={202: _IMPORT},
@@ -277,7 +280,8 @@ async def check_import(
     status_code=202,
     tags=["imports"],
     summary="核对后正式导入 / start for real",
-    description="用同一文件;失败或取消的也可再开始,已写入的不会重复。With the same file, after a dry run; a failed or "
+    description="用同一文件；失败或取消的也可再开始，已写入的不会重复。"
+    "With the same file, after a dry run; a failed or "
     "cancelled import goes on, nothing is taken twice. Scope: imports:write. "
     "Errors: import_not_found, import_not_startable, import_files_deleted.",
     responses={202: _IMPORT},
@@ -313,7 +317,7 @@ async def cancel_import(request: Req, import_id: ImportId, key: Key = "") -> Res
     status_code=200,
     tags=["imports"],
     summary="删除未导入的文件 / discard a file that was not imported",
-    description="从列表中移除并删除文件;正在处理或已正式导入过的不能删除。It leaves the list, its files are deleted; "
+    description="从列表中移除并删除文件；正在处理或已正式导入过的不能删除。It leaves the list, its files are deleted; "
     "what is under way or was imported for real stays. The answer is the import as it was. Scope: imports:write. "
     "Errors: import_not_found, import_not_discardable, import_file_in_use.",
     responses={200: _IMPORT},
@@ -393,7 +397,7 @@ def _mapping(text: str | None) -> dict[str, str]:
     try:
         return {} if text is None else msgspec.json.decode(text, type=dict[str, str])
     except msgspec.DecodeError as error:
-        raise InvalidInput("mapping", "a JSON object of column to field", "应为 JSON 对象:列名到字段") from error
+        raise InvalidInput("mapping", "a JSON object of column to field", "应为 JSON 对象：列名到字段") from error
 
 
 def _fingerprint(wanted: schemas.ImportRequest, upload: Upload) -> bytes:

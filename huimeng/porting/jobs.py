@@ -232,7 +232,7 @@ def _outcome(work: asyncio.Task[None], task: Task) -> tuple[State, ImportFailure
     if isinstance(error, BusinessError):
         return "failed", _failure(error)
     log.error("import %s of merchant %s failed", task.import_id, task.merchant_id, exc_info=error)
-    words = "系统出错,已记录", "Something went wrong on our side; it is logged"
+    words = "系统出错，已记录", "Something went wrong on our side; it is logged"
     return "failed", ImportFailure("internal_error", 500, *words)
 
 

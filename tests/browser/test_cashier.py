@@ -74,7 +74,7 @@ def test_the_owner_refunds_at_the_till(cafe: Cafe, window: Open) -> None:
     seat.picture("refund-asked")
     asked.get_by_role("button", name="退款 ¥54.00").click()
     expect(page.get_by_role("heading", name="已退款 ¥54.00")).to_be_visible()
-    expect(page.get_by_text(f"收回 54 积分,会员现在有 {had - 54} 积分")).to_be_visible()
+    expect(page.get_by_text(f"收回 54 积分，会员现在有 {had - 54} 积分")).to_be_visible()
     seat.shoot("refunded")
     assert cafe.points("张伟") == had - 54
 
@@ -193,7 +193,7 @@ def test_a_sale_by_thumb(cafe: Cafe, window: Open) -> None:
     seat.check_access()
     page.get_by_role("button", name="完成 ¥12.50").tap()
     expect(page.get_by_role("heading", name="完成 ¥12.50")).to_be_visible()
-    expect(page.get_by_text("散客,没有积分")).to_be_visible()
+    expect(page.get_by_text("散客，没有积分")).to_be_visible()
     page.get_by_role("button", name="下一单").tap()
     expect(page.get_by_label("金额", exact=True)).to_have_value("")
 

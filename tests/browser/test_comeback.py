@@ -131,7 +131,7 @@ def test_who_leaves_comes_to_the_log_in(cafe: Cafe, window: Open) -> None:
     fill_in(page, "13900003333", "算了")
     end_sessions(cafe, seat, "owner")
     page.get_by_role("button", name="入会", exact=True).click()
-    asked(page).get_by_role("button", name="不登录,离开这一页").click()
+    asked(page).get_by_role("button", name="不登录，离开这一页").click()
     expect(page.get_by_role("heading", name="登录", level=1)).to_be_visible()
     expect(page).to_have_url(re.compile(r"/login\?next=/members/new&expired=1"))
     expect(page.get_by_role("dialog")).to_have_count(0)

@@ -174,7 +174,7 @@ def test_a_member_is_found_and_points_are_adjusted(cafe: Cafe, window: Open) -> 
     seat.check_access()
     asked.get_by_role("button", name="确认调整").click()
     page.get_by_role("dialog", name=re.compile("增加 50")).get_by_role("button", name="确认调整").click()
-    expect(page.get_by_text(f"已调整,现有 {had + 50} 积分")).to_be_visible()
+    expect(page.get_by_text(f"已调整，现有 {had + 50} 积分")).to_be_visible()
     expect(page.get_by_text("补登上周漏记的积分").first).to_be_visible()
     assert cafe.points("陈静") == had + 50
     for tab in ("积分明细", "成长值明细", "积分批次", "订单"):

@@ -55,7 +55,7 @@ async def test_the_till_speaks_of_the_merchants_money(
             "member_id"
         ]
         bill = {"store": "s1", "member_id": member, "amount_fen": 125_000}
-        applied_zh = f"计分金额 {zh},每{each_zh} 1 积分,得 1250 积分"
+        applied_zh = f"计分金额 {zh}，每{each_zh} 1 积分，得 1250 积分"
         applied_en = f"{en} count at 1 a {each_en}: 1250 points"
 
         quoted = await post(client, "/v1/orders/quote", bill)
@@ -66,7 +66,7 @@ async def test_the_till_speaks_of_the_merchants_money(
             assert (reason["text_zh"], reason["text_en"]) == (applied_zh, applied_en)
         (earned,) = (await client.get(f"/v1/orders/{done['order_id']}")).json()["earned"]
         (rule,) = earned["rules"]
-        assert rule["text_zh"] == f"每{each_zh} 1 积分,得 1250 积分"
+        assert rule["text_zh"] == f"每{each_zh} 1 积分，得 1250 积分"
         assert rule["text_en"] == f"1 points a {each_en}: 1250 points"
 
         much = {"lines": [{"line_no": 1, "amount_fen": 125_100}]}

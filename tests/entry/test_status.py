@@ -68,7 +68,7 @@ def test_each_line_has_its_limits(what: str, level: Level, changed: dict[str, An
 def test_times_are_told_in_words() -> None:
     standing = msgspec.structs.replace(WELL, verified=Verified(NOW - timedelta(days=3), 1.0, 1, 4))
     (line,) = [each for each in judge(standing, NOW) if each.what == "verify"]
-    assert (line.zh, line.en) == ("3 天前核对,4 处不符", "verified 3 days ago, 4 differences")
+    assert (line.zh, line.en) == ("3 天前核对，4 处不符", "verified 3 days ago, 4 differences")
 
 
 async def test_a_running_database_is_asked(urls: DatabaseUrls, data_dir: Path) -> None:

@@ -46,7 +46,7 @@ class GivePoints(Command):
 
     def __init__(self, cell_id: int, giver: int, receiver: int, amount: int, *, key: str, fingerprint: bytes) -> None:
         if amount <= 0 or giver == receiver:
-            raise InvalidInput("amount", "more than 0, to somebody else", "须大于 0,且不能转给自己")
+            raise InvalidInput("amount", "more than 0, to somebody else", "须大于 0，且不能转给自己")
         self.cell_id = cell_id
         self.giver, self.receiver, self.amount = giver, receiver, amount
         self.key, self.fingerprint = key, fingerprint

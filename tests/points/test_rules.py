@@ -253,12 +253,12 @@ def test_words_are_filled_with_the_numbers() -> None:
     found = run(rules, a_bill([1250]))
     words = {reason.rule_id: (reason.text("zh", "CNY"), reason.text("en", "CNY")) for reason in found.explanation}
     assert words[1024] == (
-        "计分金额 12.50 元,每元 1 积分,得 12 积分",
+        "计分金额 12.50 元，每元 1 积分，得 12 积分",
         "¥12.50 count at 1 a yuan: 12 points",
     )
     assert words[2048][0] == "这些商品已按优先的规则“基础”计算"
     assert words[3072][1] == "6 points, at most 3 a day, so 3 points are left for today"
-    assert words[4096][0] == "计分金额 12.50 元,未满 1,000.00 元"
+    assert words[4096][0] == "计分金额 12.50 元，未满 1,000.00 元"
 
 
 def test_without_a_member_nothing_is_earned() -> None:

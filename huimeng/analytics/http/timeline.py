@@ -16,7 +16,7 @@ from huimeng.merchant.service import merchant_keys
 MemberId = Annotated[str, PathParameter(max_length=19, description="会员编号 / id of the member")]
 Wanted = Annotated[
     list[TimelineKind] | None,
-    QueryParameter(name="kind", description="只要这几类;可重复 / only these; may be repeated"),
+    QueryParameter(name="kind", description="只要这几类；可重复 / only these; may be repeated"),
 ]
 Cursor = Annotated[str | None, QueryParameter(max_length=100, description="上一页的 next_cursor / of the page before")]
 Limit = Annotated[int, QueryParameter(ge=1, le=200, description="每页条数 / items in a page")]
@@ -36,7 +36,7 @@ async def keys_of(request: Req, merchant_id: int) -> MerchantKeys:
     tags=["members"],
     summary="会员时间线 / What happened with a member",
     operation_id="member_timeline",
-    description="订单、退款、积分变动、资料变更,最新的在前;只含调用者有权查看的种类和门店。"
+    description="订单、退款、积分变动、资料变更，最新的在前；只含调用者有权查看的种类和门店。"
     "Orders, refunds, movements of points and changes, newest first; only of the kinds and stores that the caller may "
     "see (`kinds` names them). A page may be short although there is a next_cursor. Scope: members:read; also "
     "orders:read, points:read for what belongs to them. Errors: member_not_found, invalid_input.",
@@ -66,7 +66,7 @@ async def member_timeline(
     tags=["members"],
     summary="会员概况 / What a member has been to the shop",
     operation_id="member_standing",
-    description="订单数、净消费、最近到店、常买品类,按全部时间。"
+    description="订单数、净消费、最近到店、常买品类，按全部时间。"
     "Orders, net sales, last visit and usual categories over all time, in the stores that the caller sees. "
     "Scopes: members:read and orders:read. Errors: member_not_found.",
 )

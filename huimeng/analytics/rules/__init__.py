@@ -127,7 +127,7 @@ def buckets(period: Period, grain: Grain, field: str = "grain") -> list[Bucket]:
         raise InvalidInput(
             field,
             f"more than {MAX_BUCKETS} {grain}s: take a coarser grain or fewer days",
-            f"超过 {MAX_BUCKETS} 段,请选更粗的粒度或更短的时间",
+            f"超过 {MAX_BUCKETS} 段，请选更粗的粒度或更短的时间",
         )
     found = []
     start = bucket_start(period.first, grain)
@@ -185,7 +185,7 @@ def within_days(text: str | None) -> list[int]:
     parts = text.split(",")
     if not all(part.isascii() and part.isdigit() and len(part) <= 3 for part in parts) or len(parts) > 6:
         raise InvalidInput(
-            "within", "up to six whole numbers of days with commas: 30,60,90", "须为逗号分隔的天数,如 30,60,90"
+            "within", "up to six whole numbers of days with commas: 30,60,90", "须为逗号分隔的天数，如 30,60,90"
         )
     days = sorted({int(part) for part in parts})
     if days[0] < 1 or days[-1] > MOST_WITHIN:
@@ -200,7 +200,7 @@ def month_of(text: str, field: str) -> date:
         first = date(max(1, int(year)), int(month), 1)
         if FIRST_DAY <= first <= LAST_DAY:
             return first
-    raise InvalidInput(field, "a month such as 2017-03", "须为月份,如 2017-03")
+    raise InvalidInput(field, "a month such as 2017-03", "须为月份，如 2017-03")
 
 
 def month_from(first: date) -> Period:
@@ -252,7 +252,7 @@ RFM_GROUPS = (
         True,
         "重要价值客户",
         "Best customers",
-        "最近来过、常来、买得多:优先服务,给专属权益",
+        "最近来过、常来、买得多：优先服务，给专属权益",
         "came lately, come often, buy much: serve them first",
     ),
     RfmGroup(
@@ -262,7 +262,7 @@ RFM_GROUPS = (
         True,
         "重要保持客户",
         "Slipping best customers",
-        "常来、买得多,最近一次来得比别人早:主动联系,别让他走",
+        "常来、买得多，最近一次来得比别人早：主动联系，别让他走",
         "come often and buy much, last came longer ago than others: reach out now",
     ),
     RfmGroup(
@@ -272,7 +272,7 @@ RFM_GROUPS = (
         True,
         "重要发展客户",
         "Big spenders to bring back often",
-        "最近来过、买得多,但来得少:引导多来几次",
+        "最近来过、买得多，但来得少：引导多来几次",
         "came lately and buy much, but seldom: invite them more often",
     ),
     RfmGroup(
@@ -282,7 +282,7 @@ RFM_GROUPS = (
         True,
         "重要挽留客户",
         "Big spenders to win back",
-        "买得多,但来得少,最近一次比别人早:用专属优惠请回来",
+        "买得多，但来得少，最近一次比别人早：用专属优惠请回来",
         "buy much, but seldom and longer ago than others: win them back with something of their own",
     ),
     RfmGroup(
@@ -292,7 +292,7 @@ RFM_GROUPS = (
         False,
         "一般价值客户",
         "Frequent small customers",
-        "最近来过、常来,每次买得少:推荐搭配,提高客单价",
+        "最近来过、常来，每次买得少：推荐搭配，提高客单价",
         "came lately and come often for little: suggest what goes with it",
     ),
     RfmGroup(
@@ -302,7 +302,7 @@ RFM_GROUPS = (
         False,
         "一般发展客户",
         "New or occasional customers",
-        "最近来过,来得少、买得少(多为新客):让他有理由再来",
+        "最近来过，来得少、买得少（多为新客）：让他有理由再来",
         "came lately, seldom and for little, often new: give a reason to return",
     ),
     RfmGroup(
@@ -312,7 +312,7 @@ RFM_GROUPS = (
         False,
         "一般保持客户",
         "Slipping small customers",
-        "常来、买得少,最近一次来得比别人早:低成本提醒",
+        "常来、买得少，最近一次来得比别人早：低成本提醒",
         "come often for little, longer ago than others: a cheap reminder",
     ),
     RfmGroup(
@@ -322,7 +322,7 @@ RFM_GROUPS = (
         False,
         "一般挽留客户",
         "Nearly lost",
-        "来得少、买得少,最近一次比别人早:不必花大钱",
+        "来得少、买得少，最近一次比别人早：不必花大钱",
         "seldom, for little, longer ago than others: spend little on them",
     ),
 )
@@ -355,7 +355,7 @@ YEARLY = frozenset({"cohort", "first_purchase", "later_day", "later_order", "not
 def rfm_cell(text: str) -> tuple[int, int, int]:
     """ "543" as its scores; InvalidInput."""
     if len(text) != 3 or any(sign not in "12345" for sign in text):
-        raise InvalidInput("rfm", "three scores from 1 to 5, such as 543", "须为三个 1 到 5 的分数,如 543")
+        raise InvalidInput("rfm", "three scores from 1 to 5, such as 543", "须为三个 1 到 5 的分数，如 543")
     return int(text[0]), int(text[1]), int(text[2])
 
 
@@ -365,7 +365,7 @@ def rfm_group_named(name: str | None) -> RfmGroup:
         if group.group == name:
             return group
     names = ", ".join(group.group for group in RFM_GROUPS)
-    raise InvalidInput("group", f"one of {names}; or give rfm", f"须为 {names} 之一,或给出 rfm")
+    raise InvalidInput("group", f"one of {names}; or give rfm", f"须为 {names} 之一，或给出 rfm")
 
 
 def behind_cursor(text: str | None) -> tuple[int, int] | None:

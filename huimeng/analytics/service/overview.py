@@ -31,23 +31,23 @@ MOST_ROWS = 10_000
 ADDS_UP = ("orders", "net_fen")
 _SELECTION = Note(
     code="selection",
-    zh="办会员的本来就多是常客、大客:客单价高不等于是会员制带来的",
+    zh="办会员的本来就多是常客、大客：客单价高不等于是会员制带来的",
     en="Good customers tend to become members: a higher average does not prove that membership made it",
 )
 _MIXED = Note(
     code="mixed_stores",
-    zh="这里把几家门店合在一起比:会员和散客常去的店不同,也会拉开客单价;选一家门店再看更可比",
+    zh="这里把几家门店合在一起比：会员和散客常去的店不同，也会拉开客单价；选一家门店再看更可比",
     en="Several stores are compared as one: where members go to other stores than the rest, that alone moves the "
     "average; choose one store to compare like with like",
 )
 _NO_REPURCHASE = Note(
     code="no_repurchase_of_others",
-    zh="散客订单认不出是谁,看不出复购,也就无法与会员的复购率比较",
+    zh="散客订单认不出是谁，看不出复购，也就无法与会员的复购率比较",
     en="Anonymous orders don't tell who came again: there is no repurchase rate to compare with the members'",
 )
 _NO_OTHERS = Note(
     code="no_others",
-    zh="这段时间没有非会员订单,无从比较",
+    zh="这段时间没有非会员订单，无从比较",
     en="There are no orders of non-members in this period: nothing to compare with",
 )
 

@@ -106,7 +106,7 @@ async def _send(scope: Any, send: Send, status: int, body: bytes, headers: list[
 
 def _not_built() -> bytes:
     said = (
-        ("zh-CN", "管理后台还没有构建", "请在项目目录里运行下面的命令,然后重新启动。接口不受影响。"),
+        ("zh-CN", "管理后台还没有构建", "请在项目目录里运行下面的命令，然后重新启动。接口不受影响。"),
         (
             "en",
             "The console is not built yet",

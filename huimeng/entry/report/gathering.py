@@ -42,28 +42,28 @@ class NoFigures(BusinessError):
 
     code = "report_month_empty"
     status = 404
-    message_zh = "{month} 没有订单,没有可报告的数据。有数据的月份:{known_zh}"
+    message_zh = "{month} 没有订单，没有可报告的数据。有数据的月份：{known_zh}"
     message_en = "There are no orders in {month}, so there is nothing to report. Months with data: {known}"
 
 
 class NoOrdersYet(BusinessError):
     code = "report_nothing_yet"
     status = 404
-    message_zh = "还没有订单,没有可报告的数据。先在收银台记账,或导入历史订单"
+    message_zh = "还没有订单，没有可报告的数据。先在收银台记账，或导入历史订单"
     message_en = "There are no orders yet, so there is nothing to report: ring some up, or import past ones"
 
 
 class NotAPage(BusinessError):
     code = "report_not_overwritten"
     status = 409
-    message_zh = "{path} 已经有了,而且不是网页,没有覆盖:请用 --out 另选位置"
+    message_zh = "{path} 已经有了，而且不是网页，没有覆盖：请用 --out 另选位置"
     message_en = "{path} is there already and is no web page, so it was left alone: choose another one with --out"
 
 
 class NotWritable(BusinessError):
     code = "report_not_written"
     status = 422
-    message_zh = "写不了文件 {path}({reason}),请用 --out 另选位置"
+    message_zh = "写不了文件 {path}（{reason}），请用 --out 另选位置"
     message_en = "The file {path} could not be written ({reason}): choose another one with --out"
 
 
@@ -116,7 +116,7 @@ def month_days(text: str) -> tuple[date, date]:
     """2017-06 as its first and last day; InvalidInput."""
     match = _MONTH.fullmatch(text)
     if match is None or not 1 <= int(match[2]) <= 12 or not 1971 <= int(match[1]) <= 2999:
-        raise InvalidInput("month", "a month such as 2017-06", "须为月份,如 2017-06")
+        raise InvalidInput("month", "a month such as 2017-06", "须为月份，如 2017-06")
     year, month = int(match[1]), int(match[2])
     return date(year, month, 1), date(year, month, calendar.monthrange(year, month)[1])
 

@@ -91,13 +91,13 @@ def _cards(report: Report, speech: Speech) -> list[Markup]:
         _card(speech("首购以后", "After the first purchase"), told.repurchase(report, speech), _after(report, speech)),
         _card(speech("每一天", "Day by day"), told.days(report, speech), _days_chart(report, speech)),
         _card(
-            speech("首购会员的去留(按首购月份)", "Who stays, by month of first purchase"),
+            speech("首购会员的去留（按首购月份）", "Who stays, by month of first purchase"),
             told.cohorts(report, speech),
             cohort_table(told.shown_cohorts(report), speech),
             wide=True,
         ),
         _card(
-            speech("会员价值(RFM)", "What members are worth (RFM)"),
+            speech("会员价值（RFM）", "What members are worth (RFM)"),
             more.rfm(report, speech),
             join(tag("div", rfm_grid(report.rfm, speech), rfm_groups(report.rfm, speech), class_="cards")),
             wide=True,
@@ -148,14 +148,14 @@ def _members_chart(report: Report, speech: Speech) -> Markup:
             (f.returning_members, f.new_members),
             speech.short_month(first),
             speech(
-                f"{first:%Y-%m}:老会员 {f.returning_members:,},新会员 {f.new_members:,}",
+                f"{first:%Y-%m}：老会员 {f.returning_members:,}，新会员 {f.new_members:,}",
                 f"{first:%Y-%m}: {f.returning_members:,} returning, {f.new_members:,} new",
             ),
             first == report.first,
         )
         for first, f in _with_data(report)
     ]
-    about = speech("每月活跃会员:老会员和新会员", "Active members by month: returning and new")
+    about = speech("每月活跃会员：老会员和新会员", "Active members by month: returning and new")
     return join(
         columns(found, speech.short, about),
         _keys(("a", speech("老会员", "returning")), ("b", speech("新会员", "new"))),
@@ -168,7 +168,7 @@ def _sales_chart(report: Report, speech: Speech) -> Markup:
             (f.returning_net_fen, f.net_fen - f.returning_net_fen),
             speech.short_month(first),
             speech(
-                f"{first:%Y-%m}:净销售额 {speech.money(f.net_fen)},其中老会员 {speech.money(f.returning_net_fen)}",
+                f"{first:%Y-%m}：净销售额 {speech.money(f.net_fen)}，其中老会员 {speech.money(f.returning_net_fen)}",
                 f"{first:%Y-%m}: {speech.money(f.net_fen)}, of which returning members "
                 f"{speech.money(f.returning_net_fen)}",
             ),
@@ -176,7 +176,7 @@ def _sales_chart(report: Report, speech: Speech) -> Markup:
         )
         for first, f in _with_data(report)
     ]
-    about = speech("每月净销售额:老会员和其他", "Net sales by month: returning members and others")
+    about = speech("每月净销售额：老会员和其他", "Net sales by month: returning members and others")
     return join(
         columns(found, speech.short_money, about),
         _keys(("a", speech("老会员", "returning members")), ("b", speech("新会员和非会员", "new members and others"))),
@@ -194,7 +194,7 @@ def _days_chart(report: Report, speech: Speech) -> Markup:
         for day in report.days
     ]
     about = speech("每天的净销售额", "Net sales by day")
-    return join(columns(found, speech.short_money, about), _keys(("a", speech("实色:周六、周日", "solid: weekends"))))
+    return join(columns(found, speech.short_money, about), _keys(("a", speech("实色：周六、周日", "solid: weekends"))))
 
 
 def _after(report: Report, speech: Speech) -> Markup | None:
@@ -232,7 +232,7 @@ def _concentration(report: Report, speech: Speech) -> Markup | None:
         )
         for row in found.curve
     ]
-    axes = (speech("会员(从买得最多的排起)", "members, biggest first"), speech("占会员销售", "of sales to members"))
+    axes = (speech("会员（从买得最多的排起）", "members, biggest first"), speech("占会员销售", "of sales to members"))
     return curve(dots, speech("会员销售的集中度", "How concentrated sales to members are"), axes)
 
 
@@ -249,7 +249,7 @@ def _top(found: Top, speech: Speech) -> Markup | None:
             )
             for row in named
         ],
-        speech("净销售额,从高到低", "Net sales, highest first"),
+        speech("净销售额，从高到低", "Net sales, highest first"),
     )
 
 
@@ -262,7 +262,7 @@ def _stores(report: Report, speech: Speech) -> Markup | None:
             Row(row.name, f"{speech.money(row.net_fen)} · {speech.percent(row.net_share_bps)}", row.net_fen)
             for row in found
         ],
-        speech("门店净销售额,从高到低", "Net sales by store, highest first"),
+        speech("门店净销售额，从高到低", "Net sales by store, highest first"),
     )
 
 
@@ -278,7 +278,7 @@ def _audience(report: Report, speech: Speech) -> Markup | None:
                 (speech("非会员客单价", "others"), found.others),
             )
         ],
-        speech("客单价:会员与非会员", "Average order: members and others"),
+        speech("客单价：会员与非会员", "Average order: members and others"),
     )
 
 
@@ -286,7 +286,7 @@ def _points(report: Report, speech: Speech) -> Markup:
     held = report.points.outstanding
     assert held is not None
     end = speech("月底" if report.over else "现在", "")
-    caption = speech(f"{end}未用积分,按到期月份", "Points outstanding, by month of expiry")
+    caption = speech(f"{end}未用积分，按到期月份", "Points outstanding, by month of expiry")
     picture = None
     if held.by_expiry:
         picture = columns(
@@ -312,38 +312,41 @@ def _definitions(speech: Speech) -> Markup:
         for name, text in (
             (
                 ("活跃会员", "Active member"),
-                ("当月至少有一单留下来(未作废、未全退)的会员。", "has an order that is kept."),
+                ("当月至少有一单留下来（未作废、未全退）的会员。", "has an order that is kept."),
             ),
             (
                 ("老会员", "Returning"),
-                ("活跃会员里,首单在本月以前的。", "active, with a first order before this month."),
+                ("活跃会员里，首单在本月以前的。", "active, with a first order before this month."),
             ),
             (
                 ("复购率", "Repurchase rate"),
                 ("本月有两单或以上的会员 / 活跃会员。", "two orders or more / active members."),
             ),
-            (("净销售额", "Net sales"), ("实付减退款;退款算在原订单那天。", "paid less refunded, on the order's day.")),
+            (
+                ("净销售额", "Net sales"),
+                ("实付减退款；退款算在原订单那天。", "paid less refunded, on the order's day."),
+            ),
             (
                 ("首购后复购", "After the first purchase"),
                 (
-                    "首购后 N 天内改日再买;只算已满 N 天的会员,数据到报告时刻为止。",
+                    "首购后 N 天内改日再买；只算已满 N 天的会员，数据到报告时刻为止。",
                     "bought on a later day within N days; only members with N days of data.",
                 ),
             ),
             (
                 ("RFM", "RFM"),
                 (
-                    "近 12 个月:距月底(或今天)的天数、单数、净销售额,各按名次分五等。",
+                    "近 12 个月：距月底（或今天）的天数、单数、净销售额，各按名次分五等。",
                     "twelve months: days to the end of the month (or today), orders, net sales, each in five ranks.",
                 ),
             ),
             (
                 ("未用积分", "Outstanding"),
-                ("会员手里还能用的积分,按最后可用日的月份。", "what members hold, by last month of use."),
+                ("会员手里还能用的积分，按最后可用日的月份。", "what members hold, by last month of use."),
             ),
             (
                 ("沉淀率", "Breakage"),
-                ("已到期批次里,过期没用的积分 / 发出未收回的。", "expired / given, of lots that are over."),
+                ("已到期批次里，过期没用的积分 / 发出未收回的。", "expired / given, of lots that are over."),
             ),
         )
     ]
@@ -356,7 +359,7 @@ def _made(report: Report, speech: Speech) -> Markup:
     return tag(
         "p",
         speech(
-            f"由会盟于 {at:%Y-%m-%d %H:%M}(商户所在地时间,{offset})生成;营业日按门店所在地计算,金额单位:{unit}。",
+            f"由会盟于 {at:%Y-%m-%d %H:%M}（商户所在地时间，{offset}）生成；营业日按门店所在地计算，金额单位：{unit}。",
             f"Made by Huimeng on {at:%Y-%m-%d %H:%M} (the merchant's local time, {offset}); business days "
             f"are those of the stores. Unit of amounts: {unit}.",
         ),

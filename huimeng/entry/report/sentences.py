@@ -46,7 +46,7 @@ def headline(report: Report, speech: Speech) -> list[Compared]:
     """Active, returning, coming back and kept value, in this order."""
     f = report.month.figures
     returning = speech(
-        f"老会员 {speech.count(f.returning_members)},新会员 {speech.count(f.new_members)}",
+        f"老会员 {speech.count(f.returning_members)}，新会员 {speech.count(f.new_members)}",
         f"{speech.count(f.returning_members)} returning, {speech.count(f.new_members)} new",
     )
     share = speech.percent(f.returning_share_bps)
@@ -55,7 +55,7 @@ def headline(report: Report, speech: Speech) -> list[Compared]:
         f"{speech.count(f.repeat_members)} bought twice or more this month",
     )
     kept = speech(
-        f"{speech.count(f.orders)} 单,客单价 {speech.money(f.aov_fen)}",
+        f"{speech.count(f.orders)} 单，客单价 {speech.money(f.aov_fen)}",
         f"{speech.count(f.orders)} orders of {speech.money(f.aov_fen)}",
     )
     return [
@@ -96,7 +96,7 @@ def _net(now: Figures, then: Figures) -> Change | None:
 def _compared(report: Report, speech: Speech, name: str, value: str, note: str, by: Comparison) -> Compared:
     def against(bucket: BucketOut, comparable: bool) -> Change | str:
         if not report.over:
-            return speech("未满月,不比较", "month not over")
+            return speech("未满月，不比较", "month not over")
         if not comparable:
             return speech("订单太少", "too few orders") if bucket.figures.orders else speech("无数据", "no data")
         return by(report.month.figures, bucket.figures) or speech("无数据", "no data")
@@ -114,7 +114,7 @@ def comparisons(report: Report, speech: Speech) -> str:
     """What the month is compared with, and what it can't be compared with."""
     if not report.over:
         return speech(
-            f"本月还没有结束:数字截至报告时刻,不与整月比较(数据从 {speech.month(report.data_from)}开始)。",
+            f"本月还没有结束：数字截至报告时刻，不与整月比较（数据从 {speech.month(report.data_from)}开始）。",
             f"The month is not over: figures up to now are not compared with whole months "
             f"(data begin in {speech.month(report.data_from)}).",
         )
@@ -123,26 +123,26 @@ def comparisons(report: Report, speech: Speech) -> str:
     lacks = (_lack(before, speech), _lack(year, speech))
     if report.before and report.year_before:
         return speech(
-            f"与上月({names[0]})和去年同月({names[1]})比较。", f"Compared with {names[0]} and {names[1]}."
+            f"与上月（{names[0]}）和去年同月（{names[1]}）比较。", f"Compared with {names[0]} and {names[1]}."
         ) + _lengths(report, speech)
     start = speech(f"数据从 {speech.month(report.data_from)}开始", f"data begin in {speech.month(report.data_from)}")
     if report.before:
         return speech(
-            f"与上月({names[0]})比较;去年同月({names[1]}){lacks[1]},无从比较({start})。",
+            f"与上月（{names[0]}）比较；去年同月（{names[1]}）{lacks[1]}，无从比较（{start}）。",
             f"Compared with {names[0]}. There are {lacks[1]} of {names[1]} to compare with ({start}).",
         ) + _lengths(report, speech)
     if report.year_before:
         return speech(
-            f"与去年同月({names[1]})比较;上月({names[0]}){lacks[0]},无从比较。",
+            f"与去年同月（{names[1]}）比较；上月（{names[0]}）{lacks[0]}，无从比较。",
             f"Compared with {names[1]}. There are {lacks[0]} of {names[0]} to compare with.",
         )
     if lacks[0] == lacks[1]:
         return speech(
-            f"上月({names[0]})和去年同月({names[1]})都{lacks[0]},无从比较({start})。",
+            f"上月（{names[0]}）和去年同月（{names[1]}）都{lacks[0]}，无从比较（{start}）。",
             f"There are {lacks[0]} of {names[0]} or {names[1]} to compare with ({start}).",
         )
     return speech(
-        f"上月({names[0]}){lacks[0]},去年同月({names[1]}){lacks[1]},无从比较({start})。",
+        f"上月（{names[0]}）{lacks[0]}，去年同月（{names[1]}）{lacks[1]}，无从比较（{start}）。",
         f"There are {lacks[0]} of {names[0]} and {lacks[1]} of {names[1]} to compare with ({start}).",
     )
 
@@ -160,7 +160,7 @@ def _lengths(report: Report, speech: Speech) -> str:
     now, then = ((each.last - each.first).days + 1 for each in (report.months[-1], report.months[-2]))
     if now == then:
         return ""
-    return speech(f"本月 {now} 天,上月 {then} 天。", f" This month has {now} days, the month before {then}.")
+    return speech(f"本月 {now} 天，上月 {then} 天。", f" This month has {now} days, the month before {then}.")
 
 
 def members(report: Report, speech: Speech) -> Told:
@@ -169,8 +169,8 @@ def members(report: Report, speech: Speech) -> Told:
         return Told(speech("本月没有会员来买。", "No member bought this month."))
     share = f.returning_share_bps or 0
     fact = speech(
-        f"本月有 {speech.count(f.active_members)} 位会员来买,其中 {speech.count(f.returning_members)} 位"
-        f"({speech.percent(share)})以前就买过,{speech.count(f.new_members)} 位是第一次买。",
+        f"本月有 {speech.count(f.active_members)} 位会员来买，其中 {speech.count(f.returning_members)} 位"
+        f"（{speech.percent(share)}）以前就买过，{speech.count(f.new_members)} 位是第一次买。",
         f"{speech.count(f.active_members)} members bought this month: {speech.count(f.returning_members)} of them "
         f"({speech.percent(share)}) had bought before, {speech.count(f.new_members)} for the first time.",
     )
@@ -180,12 +180,12 @@ def members(report: Report, speech: Speech) -> Told:
         return Told(fact, None, beware)
     if share >= 8000:
         so = speech(
-            "生意靠老会员撑着:留住一位老会员,比多登记一位新会员要紧。",
+            "生意靠老会员撑着：留住一位老会员，比多登记一位新会员要紧。",
             "Returning members carry the shop: keeping one matters more than registering another.",
         )
     elif share <= 4000:
         so = speech(
-            "多数是第一次来的会员:让他们来第二次,是眼下最要紧的事。",
+            "多数是第一次来的会员：让他们来第二次，是眼下最要紧的事。",
             "Most are here for the first time: what matters now is that they come a second time.",
         )
     return Told(fact, so)
@@ -197,7 +197,7 @@ def _first_month(report: Report, speech: Speech) -> str | None:
     if months > 2:
         return None
     return speech(
-        f"数据从 {speech.month(report.data_from)}开始,更早来过的会员在这里也算新会员。",
+        f"数据从 {speech.month(report.data_from)}开始，更早来过的会员在这里也算新会员。",
         f"Data begin in {speech.month(report.data_from)}: who came before that counts as new here.",
     )
 
@@ -208,7 +208,7 @@ def sales(report: Report, speech: Speech) -> Told:
     before = report.before if report.over else None
     found = change(f.net_fen, before.figures.net_fen) if before else None
     if found is not None:
-        fact += speech(f",比上月{speech.more_or_less(found)}", f", {speech.more_or_less(found)} than the month before")
+        fact += speech(f"，比上月{speech.more_or_less(found)}", f", {speech.more_or_less(found)} than the month before")
     fact += speech("。", ".")
     if f.net_fen > 0 and f.active_members:
         share = f.returning_net_fen * 10_000 // f.net_fen
@@ -232,9 +232,9 @@ def _why(now: Figures, then: Figures, speech: Speech) -> str | None:
     )
     if by_orders:
         return speech(
-            f"变化主要来自来客:{told[0]},{told[1]}。", f"It is mostly about how many came: {told[0]}, {told[1]}."
+            f"变化主要来自来客：{told[0]}，{told[1]}。", f"It is mostly about how many came: {told[0]}, {told[1]}."
         )
-    return speech(f"变化主要来自客单价:{told[1]},{told[0]}。", f"It is mostly about the bill: {told[1]}, {told[0]}.")
+    return speech(f"变化主要来自客单价：{told[1]}，{told[0]}。", f"It is mostly about the bill: {told[1]}, {told[0]}.")
 
 
 def _high_or_low(found: Change, speech: Speech) -> str:
@@ -248,7 +248,7 @@ def days(report: Report, speech: Speech) -> Told:
     """The best day, and which weekdays are usually strong."""
     best = max(report.days, key=lambda day: day.figures.net_fen)
     fact = speech(
-        f"最旺的一天是 {speech.day(best.first)},净销售额 {speech.money(best.figures.net_fen)}。",
+        f"最旺的一天是 {speech.day(best.first)}，净销售额 {speech.money(best.figures.net_fen)}。",
         f"The best day was {speech.day(best.first)}: {speech.money(best.figures.net_fen)}.",
     )
     if not report.over or len(report.days) < 28:
@@ -267,7 +267,7 @@ def days(report: Report, speech: Speech) -> Told:
         return Told(fact)
     times = speech.times(usual[strong] * 10 // usual[weak])
     so = speech(
-        f"{speech.weekday(strong)}一般一天 {speech.money(usual[strong])},是{speech.weekday(weak)}的 {times}:"
+        f"{speech.weekday(strong)}一般一天 {speech.money(usual[strong])}，是{speech.weekday(weak)}的 {times}："
         "排班和备货照这个来。",
         f"A usual {speech.weekday(strong)} brings {speech.money(usual[strong])}, {times} a "
         f"{speech.weekday(weak)}: plan staff and stock by that.",
@@ -279,7 +279,7 @@ def repurchase(report: Report, speech: Speech) -> Told:
     if report.repurchase is None:
         return Told(
             speech(
-                "数据从本月开始,分不清谁是第一次买。",
+                "数据从本月开始，分不清谁是第一次买。",
                 "Data begin in this month: it can't be told who buys for the first time.",
             ),
             vague=True,
@@ -289,14 +289,14 @@ def repurchase(report: Report, speech: Speech) -> Told:
     if not rows:
         return Told(
             speech(
-                f"{since}首次购买的会员还太少,或买了还不到 30 天,看不出他们回不回来。",
+                f"{since}首次购买的会员还太少，或买了还不到 30 天，看不出他们回不回来。",
                 f"Too few members first bought {since}, or too recently, to tell who comes back.",
             ),
             vague=True,
         )
     row = rows[0]
     fact = speech(
-        f"{since}首次购买、且已满 {row.within_days} 天的 {speech.count(row.members)} 位会员里,"
+        f"{since}首次购买、且已满 {row.within_days} 天的 {speech.count(row.members)} 位会员里，"
         f"{speech.percent(row.later_day_share_bps)} 在 {row.within_days} 天内改日又来买过。",
         f"Of {speech.count(row.members)} members who first bought {since}, "
         f"{row.within_days} days ago or more, "
@@ -308,7 +308,7 @@ def repurchase(report: Report, speech: Speech) -> Told:
         early = row.later_day_share_bps * 10_000 // last.later_day_share_bps
         if 6000 <= early <= 10_000:
             so = speech(
-                f"{last.within_days} 天内回来的人,大约 {speech.percent(early, 0)} 在头 {row.within_days} 天就回来了:"
+                f"{last.within_days} 天内回来的人，大约 {speech.percent(early, 0)} 在头 {row.within_days} 天就回来了："
                 f"请人回来要趁早。",
                 f"About {speech.percent(early, 0)} of those back within {last.within_days} days were back in the first "
                 f"{row.within_days}: invite early.",
@@ -328,7 +328,7 @@ def _first_months(report: Report, speech: Speech) -> str | None:
     if (report.first.year - report.data_from.year) * 12 + report.first.month - report.data_from.month > 11:
         return None
     return speech(
-        f"数据从 {speech.month(report.data_from)}开始,那个月分不清谁是第一次买,不算在内;随后几批里也还有老顾客。",
+        f"数据从 {speech.month(report.data_from)}开始，那个月分不清谁是第一次买，不算在内；随后几批里也还有老顾客。",
         f"Data begin in {speech.month(report.data_from)}: first purchases of that month can't be told, "
         "and are left out; some in the months after are older customers too.",
     )
@@ -356,7 +356,7 @@ def cohorts(report: Report, speech: Speech) -> Told:
     if newest is None:
         return Told(
             speech(
-                "每批首购会员都还太少,或还不满一个月,看不出去留。",
+                "每批首购会员都还太少，或还不满一个月，看不出去留。",
                 "Each month's first buyers are too few or too recent to tell who stays.",
             ),
             None,
@@ -366,7 +366,7 @@ def cohorts(report: Report, speech: Speech) -> Told:
     months, many = (newest.first, newest.last), speech.count(newest.members)
     share = speech.percent(share_bps(newest.came, newest.members))
     fact = speech(
-        f"{_span(*months, ' 至 ')} 首次购买的 {many} 位会员,次月有 {share} 又来买。",
+        f"{_span(*months, ' 至 ')} 首次购买的 {many} 位会员，次月有 {share} 又来买。",
         f"Of the {many} members who first bought in {_span(*months, ' to ')}, {share} bought in the month after.",
     )
     return Told(fact, None if older is None else _against(newest, older, speech), beware)
@@ -402,10 +402,10 @@ def _against(newest: _Batch, older: _Batch, speech: Speech) -> str | None:
     word = (
         speech("新会员留得更好了", "newer members stay better")
         if found.bps > 0
-        else speech("新会员留得差了,看看近来有什么不同", "newer members stay less: see what has changed")
+        else speech("新会员留得差了，看看近来有什么不同", "newer members stay less: see what has changed")
     )
     return speech(
-        f"比之前几批({speech.percent(usual)}){speech.more_or_less(found)}:{word}。",
+        f"比之前几批（{speech.percent(usual)}）{speech.more_or_less(found)}：{word}。",
         f"That is {speech.more_or_less(found)} than of the months before ({speech.percent(usual)}): {word}.",
     )
 

@@ -105,9 +105,9 @@ class Speech(msgspec.Struct, frozen=True):
         return self(f"{day.month}月", f"{day:%b}")
 
     def day(self, day: date) -> str:
-        """6 月 3 日(周六), Saturday 3 June."""
+        """6 月 3 日（周六）, Saturday 3 June."""
         weekday = day.weekday()
-        zh = f"{day.month} 月 {day.day} 日(周{_WEEKDAYS_ZH[weekday]})"
+        zh = f"{day.month} 月 {day.day} 日（周{_WEEKDAYS_ZH[weekday]}）"
         return self(zh, f"{_WEEKDAYS_EN[weekday]} {day.day} {day:%B}")
 
     def weekday(self, number: int) -> str:

@@ -47,7 +47,7 @@ def cohort_table(cohorts: Sequence[Cohort], speech: Speech) -> Markup | None:
         ]
         empty = [tag("td") for _ in range(width - len(cells))]
         body.append(tag("tr", tag("th", cohort.month, scope="row"), tag("td", f"{cohort.members:,}"), cells, empty))
-    caption = speech("每格:首购后第几个月,还有多少比例的人来买", "share of them that bought so many months later")
+    caption = speech("每格：首购后第几个月，还有多少比例的人来买", "share of them that bought so many months later")
     return _scroll(tag("table", tag("caption", caption), tag("thead", head), tag("tbody", body), class_="heat"))
 
 
@@ -72,7 +72,9 @@ def rfm_grid(found: Rfm, speech: Speech) -> Markup:
         )
         for r in range(5, 0, -1)
     ]
-    caption = speech("会员人数:越往上越近,越往右越常来", "members: higher is more recent, further right is more often")
+    caption = speech(
+        "会员人数：越往上越近，越往右越常来", "members: higher is more recent, further right is more often"
+    )
     return _scroll(tag("table", tag("caption", caption), tag("thead", head), tag("tbody", body), class_="heat rfm"))
 
 

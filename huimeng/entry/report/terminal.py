@@ -115,7 +115,7 @@ def _parts(report: Report, speech: Speech, width: int) -> Iterable[tuple[str, To
     yield speech("首购以后", "After the first purchase"), told.repurchase(report, speech), _after(report, speech, width)
     yield speech("首购会员的去留", "Who stays"), told.cohorts(report, speech), _cohorts(report, speech, width)
     yield (
-        speech("会员价值(RFM)", "What members are worth (RFM)"),
+        speech("会员价值（RFM）", "What members are worth (RFM)"),
         more.rfm(report, speech),
         _groups(report, speech, width),
     )

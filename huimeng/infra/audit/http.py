@@ -30,16 +30,16 @@ _BOM = "\ufeff"
 Limit = Annotated[int, QueryParameter(ge=1, le=200, description="每页条数 / items in a page")]
 Cursor = Annotated[str | None, QueryParameter(max_length=19, description="上一页的 next_cursor / of the page before")]
 From = Annotated[
-    datetime | None, QueryParameter(name="from", description="自此时刻起,带时区 / not before, with an offset")
+    datetime | None, QueryParameter(name="from", description="自此时刻起，带时区 / not before, with an offset")
 ]
-To = Annotated[datetime | None, QueryParameter(name="to", description="到此时刻止(不含) / before this moment")]
-Actor = Annotated[str | None, QueryParameter(max_length=200, description="谁,如 staff:7、key:3、cli / who")]
+To = Annotated[datetime | None, QueryParameter(name="to", description="到此时刻止（不含） / before this moment")]
+Actor = Annotated[str | None, QueryParameter(max_length=200, description="谁，如 staff:7、key:3、cli / who")]
 ActionCode = Annotated[
-    str | None, QueryParameter(name="action", max_length=40, description="做了什么,如 rule.changed / what")
+    str | None, QueryParameter(name="action", max_length=40, description="做了什么，如 rule.changed / what")
 ]
 ObjectName = Annotated[
     str | None,
-    QueryParameter(name="object", max_length=240, description="对象,如 member:2048;只写 member 为该类全部 / to what"),
+    QueryParameter(name="object", max_length=240, description="对象，如 member:2048；只写 member 为该类全部 / to what"),
 ]
 
 
@@ -69,7 +69,7 @@ class AuditPage(msgspec.Struct, frozen=True):
     "/v1/audit",
     tags=["audit"],
     summary="审计日志 / the audit log",
-    description="谁在何时何地做了什么,最新的在前。Who did what, when and from where; newest first. "
+    description="谁在何时何地做了什么，最新的在前。Who did what, when and from where; newest first. "
     "docs/audit.md lists the actions. Scope: audit:read. Errors: invalid_input.",
 )
 async def read_audit(
@@ -95,7 +95,8 @@ async def read_audit(
     "/v1/audit/export",
     tags=["audit"],
     summary="导出审计日志 / export the audit log",
-    description="CSV(UTF-8 带 BOM),最新的在前;导出本身也记入日志。CSV in UTF-8 with a byte order mark, newest first; "
+    description="CSV（UTF-8 带 BOM），最新的在前；导出本身也记入日志。"
+    "CSV in UTF-8 with a byte order mark, newest first; "
     "cells that a spreadsheet would take for a formula begin with an apostrophe. The export is in the log itself. "
     "Scope: audit:read. Errors: invalid_input.",
     responses={200: ResponseSpec(str, description="CSV", media_type="text/csv", generate_examples=False)},
@@ -159,7 +160,7 @@ def _filter(
 ) -> Filter:
     for field, at in (("from", since), ("to", until)):
         if at is not None and at.tzinfo is None:
-            raise InvalidInput(field, "needs an offset such as +08:00", "须带时区,如 +08:00")
+            raise InvalidInput(field, "needs an offset such as +08:00", "须带时区，如 +08:00")
     for field, text in (("actor", actor), ("action", action), ("object", object_name)):
         if text is not None and not text.isprintable():
             raise InvalidInput(field, "control characters are not allowed", "含有不允许的控制字符")

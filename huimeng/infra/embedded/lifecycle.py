@@ -43,7 +43,7 @@ WORDS: Mapping[Phase, tuple[str, str]] = {
     "creating": ("正在创建数据库", "creating the database"),
     "waiting": ("正在等待另一个进程", "waiting for another process of this data folder"),
     "starting": (
-        "数据库正在启动,上次未正常关闭时会先恢复",
+        "数据库正在启动，上次未正常关闭时会先恢复",
         "the database is starting, recovering if it was cut off",
     ),
     "stopping": ("数据库正在停止", "the database is stopping"),

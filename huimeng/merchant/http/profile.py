@@ -30,7 +30,7 @@ RegionCode = Annotated[str, Parameter(max_length=64, description="区域代码 /
     "/v1/merchant",
     tags=["merchant"],
     summary="修改商户资料 / change own profile",
-    description="只改给出的字段。时区与日切时间只影响以后新建的门店和注册时间的换算,已有门店、订单与账目不变;代码与货币不可改。"
+    description="只改给出的字段。时区与日切时间只影响以后新建的门店和注册时间的换算，已有门店、订单与账目不变；代码与货币不可改。"
     "Only what is given changes. Time zone and day cut are what stores made later begin with, and the zone of times in "
     "files that name none; stores, orders and bookings that exist stay. Code and currency can't be changed. "
     "Takes If-Match. Scope: settings:write. Errors: invalid_input, precondition_failed.",
@@ -108,7 +108,7 @@ async def get_api_key(request: Req, key_id: KeyId) -> Response[ApiKey]:
     "/v1/api-keys/{key_id:int}",
     tags=["merchant"],
     summary="修改 API 密钥的名称与速率 / name and rate of an API key",
-    description="rate_limit 为每秒请求数,null 为默认,0 为不限;两秒内生效。不能给出高于自己的速率,"
+    description="rate_limit 为每秒请求数，null 为默认，0 为不限；两秒内生效。不能给出高于自己的速率，"
     "也不能改权限超出自己的密钥。"
     "rate_limit is in requests a second, null as usual, 0 without limit; it counts within 2 seconds. A key can't give "
     "more than it has, and nobody changes a key that may do more than they may. Takes If-Match. Scope: settings:write. "

@@ -99,7 +99,7 @@ _ANSWER = {200: ResponseSpec(schemas.SessionOut, description="会话 / the sessi
     status_code=200,
     tags=["session"],
     summary="登录 / Log in",
-    description="用商户代码与登录名(或手机号)登录,设置会话 cookie。答复不区分名字不存在、密码错误与已锁定。"
+    description="用商户代码与登录名（或手机号）登录，设置会话 cookie。答复不区分名字不存在、密码错误与已锁定。"
     "Sets the session cookie; the old session ends. An unknown name, a wrong password and a locked account get the "
     "same answer. No key, no Idempotency-Key. "
     "Errors: login_failed, one_time_password_expired, cross_site, rate_limited, too_busy.",
@@ -151,7 +151,7 @@ async def log_out(request: Req) -> Response[None]:
     status_code=200,
     tags=["session"],
     summary="修改密码 / Change one's password",
-    description="结束此人的所有会话,并为本浏览器开一个新会话。Every session of this person ends, this browser gets a "
+    description="结束此人的所有会话，并为本浏览器开一个新会话。Every session of this person ends, this browser gets a "
     "new one. No Idempotency-Key: nothing that could be guessed from is kept. "
     "Errors: wrong_password, weak_password, not_logged_in, cross_site, too_busy.",
     responses=_ANSWER,

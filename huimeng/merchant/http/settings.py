@@ -73,7 +73,7 @@ async def add_store(
     "/v1/stores/{store_id:int}",
     tags=["merchant"],
     summary="修改门店 / change a store",
-    description="只改给出的字段,null 清空区域、主体和信用代码。Only what is given changes. "
+    description="只改给出的字段，null 清空区域、主体和信用代码。Only what is given changes. "
     "Takes If-Match. Scope: settings:write. "
     "Errors: store_not_found, store_code_taken, region_not_found, invalid_input, precondition_failed.",
     responses={200: ResponseSpec(Store, description="门店 / the store", generate_examples=False)},
@@ -140,7 +140,7 @@ async def read_api_keys(request: Req, limit: Limit = 50, cursor: Cursor = None) 
     "/v1/api-keys",
     tags=["merchant"],
     summary="新建 API 密钥 / create an API key",
-    description="token 只在这一次回答里出现,重放的回答里为 null。"
+    description="token 只在这一次回答里出现，重放的回答里为 null。"
     "The token appears in this one answer; a replay has null. A key can give only scopes that it has. "
     "Scope: settings:write. Errors: permission_denied, invalid_input.",
     responses={201: ResponseSpec(schemas.CreatedApiKey, description="新密钥 / the key", generate_examples=False)},

@@ -76,7 +76,7 @@ async def read_staff(request: Req, limit: Limit = 50, cursor: Cursor = None) -> 
     "/v1/staff",
     tags=["staff"],
     summary="新建员工 / create a member of staff",
-    description="one_time_password 只在这一次回答里出现,7 天内有效,首次登录须修改。不能给出自己没有的权限。"
+    description="one_time_password 只在这一次回答里出现，7 天内有效，首次登录须修改。不能给出自己没有的权限。"
     "The one-time password appears in this one answer, is good for 7 days and has to be changed at the first log-in. "
     "Nobody gives what they have not. Scope: staff:write. "
     "Errors: login_taken, store_not_found, permission_denied, store_not_allowed, invalid_input.",
@@ -114,7 +114,7 @@ def _with_password(response: Response[bytes], created: list[Staff], password: st
     "/v1/staff/{staff_id:int}",
     tags=["staff"],
     summary="修改员工 / change a member of staff",
-    description="只改给出的字段;停用即刻退出登录。Only what is given changes; who is disabled is logged out. "
+    description="只改给出的字段；停用即刻退出登录。Only what is given changes; who is disabled is logged out. "
     "Scope: staff:write. Errors: staff_not_found, last_owner, login_taken, store_not_found, permission_denied, "
     "store_not_allowed, invalid_input.",
     responses={200: ResponseSpec(Staff, description="员工 / the person", generate_examples=False)},
@@ -136,7 +136,7 @@ async def change_staff(
     tags=["staff"],
     status_code=200,
     summary="重置密码 / reset a password",
-    description="给出新的一次性密码(只显示这一次),结束此人的所有会话并解锁。"
+    description="给出新的一次性密码（只显示这一次），结束此人的所有会话并解锁。"
     "A new one-time password, shown this once; every session of this person ends, a lock is lifted. "
     "Scope: staff:write. Errors: staff_not_found, permission_denied, store_not_allowed.",
     responses={200: ResponseSpec(schemas.CreatedStaff, description="员工 / the person", generate_examples=False)},
@@ -210,7 +210,7 @@ async def read_sessions(request: Req, staff_id: StaffId) -> schemas.SessionList:
     tags=["staff"],
     status_code=200,
     summary="结束会话 / end sessions",
-    description="一个或全部,两秒内在所有进程失效。One, or all of them; stops within 2 seconds in every process. "
+    description="一个或全部，两秒内在所有进程失效。One, or all of them; stops within 2 seconds in every process. "
     "Scope: staff:write, or one's own. Errors: staff_not_found, session_not_found, permission_denied.",
     responses={200: ResponseSpec(schemas.SessionList, description="剩余会话 / what is left", generate_examples=False)},
 )

@@ -112,7 +112,7 @@ def time_zone(value: str) -> str:
 
 def currency(value: str) -> str:
     if not _CURRENCY.fullmatch(value):
-        raise InvalidInput("currency", "three capital letters such as CNY", "须为三个大写字母,如 CNY")
+        raise InvalidInput("currency", "three capital letters such as CNY", "须为三个大写字母，如 CNY")
     return value
 
 

@@ -66,7 +66,7 @@ def login_name(value: str) -> str:
         raise InvalidInput(
             "login",
             "2 to 64 letters, digits and . _ @ + -, beginning with a letter or digit",
-            "须为 2 到 64 个字母、数字或 . _ @ + -,以字母或数字开头",
+            "须为 2 到 64 个字母、数字或 . _ @ + -，以字母或数字开头",
         )
     return text
 
@@ -95,7 +95,7 @@ def check_password(password: str, *own: str) -> None:
     if plain in {text.casefold() for text in own if text} or (bare and bare in {text.casefold() for text in own}):
         raise WeakPassword(reason="it is the login name", reason_zh="不能与登录名或商户代码相同")
     if plain in _COMMON or bare in _COMMON or _is_simple(plain) or (not bare and len(plain) < _DIGITS_LEAST):
-        raise WeakPassword(reason="it is one of the first that are tried", reason_zh="过于常见,容易被猜中")
+        raise WeakPassword(reason="it is one of the first that are tried", reason_zh="过于常见，容易被猜中")
 
 
 def _is_simple(text: str) -> bool:
@@ -139,10 +139,10 @@ def staff_stores(role: Role, stores: Iterable[int] | None) -> list[int] | None:
     if stores is None:
         return None
     if role == "owner":
-        raise InvalidInput("stores", "an owner works in all stores: null", "店主负责所有门店,不能限定门店")
+        raise InvalidInput("stores", "an owner works in all stores: null", "店主负责所有门店，不能限定门店")
     wanted = sorted(set(stores))
     if not wanted:
-        raise InvalidInput("stores", "at least one store, or null for all", "至少选择一家门店,或不限门店")
+        raise InvalidInput("stores", "at least one store, or null for all", "至少选择一家门店，或不限门店")
     return wanted
 
 

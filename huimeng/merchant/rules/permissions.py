@@ -8,7 +8,7 @@ from huimeng.merchant.rules import Role, Scope
 
 PERMISSION_WORDS: Mapping[Scope, tuple[str, str]] = {
     "*": ("全部权限", "Everything"),
-    "members:read": ("查找会员(脱敏)", "Find members, masked"),
+    "members:read": ("查找会员（脱敏）", "Find members, masked"),
     "members:write": ("登记、修改会员", "Let members join, change them"),
     "members:reveal": ("查看会员完整信息", "See personal data in clear"),
     "orders:read": ("试算、查看订单", "Quote and read orders"),
@@ -21,7 +21,7 @@ PERMISSION_WORDS: Mapping[Scope, tuple[str, str]] = {
     "analytics:read": ("查看经营数据", "See the figures"),
     "settings:read": ("查看商户、门店、区域", "See merchant, stores and regions"),
     "settings:write": (
-        "设置商户、门店、区域,查看与管理密钥",
+        "设置商户、门店、区域，查看与管理密钥",
         "Change merchant, stores and regions; see and manage API keys",
     ),
     "staff:read": ("查看员工", "See staff"),

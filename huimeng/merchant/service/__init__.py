@@ -241,7 +241,7 @@ async def create_api_key(conn: Connection, merchant_id: int, wanted: ApiKeyInput
     name = rules.clean_text("name", wanted.name, 100)
     scopes = rules.scopes(wanted.scopes)
     if wanted.expires_at is not None and wanted.expires_at.tzinfo is None:
-        raise InvalidInput("expires_at", "needs an offset such as +08:00", "须带时区,如 +08:00")
+        raise InvalidInput("expires_at", "needs an offset such as +08:00", "须带时区，如 +08:00")
     if wanted.expires_at is not None and wanted.expires_at <= now:
         raise InvalidInput("expires_at", "lies in the past", "不能早于现在")
     await lock_head(conn, cell_of(merchant_id))

@@ -81,7 +81,7 @@ def check_definition(wanted: Definition) -> Definition:
     for field in ("cap_per_order", "cap_per_day", "cap_per_month"):
         cap = getattr(wanted, field)
         if cap is not None and not 0 < cap <= AMOUNT_MAX:
-            raise InvalidInput(field, f"1 to {AMOUNT_MAX}, or none", f"须为 1 到 {AMOUNT_MAX},或不填")
+            raise InvalidInput(field, f"1 to {AMOUNT_MAX}, or none", f"须为 1 到 {AMOUNT_MAX}，或不填")
     _check_expiry(wanted.expiry)
     return wanted
 
@@ -96,7 +96,7 @@ def _check_value(wanted: Definition) -> None:
             raise InvalidInput("multiplier", "belongs to a rule of kind multiplier", "只用于倍数规则")
     else:
         if not 10_000 < wanted.multiplier_bps <= MULTIPLIER_MAX:
-            raise InvalidInput("multiplier", "more than 1, at most 100", "须大于 1,不超过 100")
+            raise InvalidInput("multiplier", "more than 1, at most 100", "须大于 1，不超过 100")
         if wanted.rate_e4:
             raise InvalidInput("points_per_yuan", "belongs to a rule of kind rate", "只用于比例规则")
     if not -1000 <= wanted.priority <= 1000:
@@ -108,7 +108,7 @@ def _check_value(wanted: Definition) -> None:
 def _check_lists(wanted: Definition) -> None:
     if wanted.tenders is not None:
         if not wanted.tenders:
-            raise InvalidInput("tenders", "at least one, or leave it out", "至少一种支付方式,或不填")
+            raise InvalidInput("tenders", "at least one, or leave it out", "至少一种支付方式，或不填")
         if not set(wanted.tenders) <= set(TENDER_KINDS):
             raise InvalidInput("tenders", f"each one of {', '.join(TENDER_KINDS)}", "含有未知的支付方式")
     for field, longest in (
@@ -121,7 +121,7 @@ def _check_lists(wanted: Definition) -> None:
         _check_texts(field, getattr(wanted, field), longest)
     _check_count("stores", wanted.stores)
     if not set(wanted.weekdays) <= set(range(1, 8)):
-        raise InvalidInput("weekdays", "1 (Monday) to 7 (Sunday)", "须为 1(周一)到 7(周日)")
+        raise InvalidInput("weekdays", "1 (Monday) to 7 (Sunday)", "须为 1（周一）到 7(周日)")
 
 
 def _check_texts(field: str, values: Collection[str], longest: int) -> None:

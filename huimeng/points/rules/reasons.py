@@ -19,23 +19,23 @@ class Words(msgspec.Struct, frozen=True):
 
 _TEXTS: dict[str, Words] = {
     "applied": Words(
-        "计分金额 {eligible},每{currency} {rate} {unit},得 {amount} {unit}",
+        "计分金额 {eligible}，每{currency} {rate} {unit}，得 {amount} {unit}",
         "{eligible} count at {rate} a {currency}: {amount} {unit}",
     ),
     "applied_multiplier": Words(
-        "基础 {base} {unit} 的 {multiplier} 倍,多得 {amount} {unit}",
+        "基础 {base} {unit} 的 {multiplier} 倍，多得 {amount} {unit}",
         "{multiplier} times the base of {base} {unit}: {amount} {unit} more",
     ),
     "capped_by_order": Words(
-        "应得 {uncapped} {unit},每单上限 {cap_per_order},得 {amount} {unit}",
+        "应得 {uncapped} {unit}，每单上限 {cap_per_order}，得 {amount} {unit}",
         "{uncapped} {unit}, at most {cap_per_order} an order: {amount} {unit}",
     ),
     "capped_by_day": Words(
-        "应得 {uncapped} {unit},每日上限 {cap_per_day},今日还可得 {amount} {unit}",
+        "应得 {uncapped} {unit}，每日上限 {cap_per_day}，今日还可得 {amount} {unit}",
         "{uncapped} {unit}, at most {cap_per_day} a day, so {amount} {unit} are left for today",
     ),
     "capped_by_month": Words(
-        "应得 {uncapped} {unit},每月上限 {cap_per_month},本月还可得 {amount} {unit}",
+        "应得 {uncapped} {unit}，每月上限 {cap_per_month}，本月还可得 {amount} {unit}",
         "{uncapped} {unit}, at most {cap_per_month} a month, so {amount} {unit} are left for this month",
     ),
     "not_in_force": Words("规则在下单时未生效或已结束", "The rule was not in force at the time of the order"),
@@ -46,12 +46,12 @@ _TEXTS: dict[str, Words] = {
     "other_weekday": Words("仅限{weekdays}", "Only on {weekdays}"),
     "outside_dates": Words("活动日期为 {date_from} 至 {date_to}", "Only from {date_from} to {date_to}"),
     "not_first_order": Words("仅限首单", "Only for a member's first order"),
-    "below_minimum": Words("计分金额 {eligible},未满 {minimum}", "{eligible} count, {minimum} are needed"),
+    "below_minimum": Words("计分金额 {eligible}，未满 {minimum}", "{eligible} count, {minimum} are needed"),
     "covered_by_rule": Words(
         "这些商品已按优先的规则“{by_name}”计算", 'These goods earn by "{by_name}", which comes first'
     ),
     "tender_not_counted": Words("所用支付方式不计 {unit}", "The way of payment earns no {unit}"),
-    "no_member": Words("没有会员,不计 {unit}", "No member, so no {unit}"),
+    "no_member": Words("没有会员，不计 {unit}", "No member, so no {unit}"),
     "nothing_to_earn": Words("计分金额不足以得到 {unit}", "Too little counts to earn {unit}"),
 }
 CODES: tuple[str, ...] = tuple(code for code in _TEXTS if code != "applied_multiplier")
@@ -103,11 +103,11 @@ def told_of(rule: Rule, amount: int, currency: str) -> Words:
     if rule.kind == "rate":
         rate = decimal_text(rule.rate_e4)
         return Words(
-            f"每{_each(currency, 'zh')} {rate} {unit.zh},得 {amount} {unit.zh}",
+            f"每{_each(currency, 'zh')} {rate} {unit.zh}，得 {amount} {unit.zh}",
             f"{rate} {unit.en} a {_each(currency, 'en')}: {amount} {unit.en}",
         )
     times = decimal_text(rule.multiplier_bps)
-    return Words(f"{times} 倍{unit.zh},多得 {amount} {unit.zh}", f"{times} times the {unit.en}: {amount} more")
+    return Words(f"{times} 倍{unit.zh}，多得 {amount} {unit.zh}", f"{times} times the {unit.en}: {amount} more")
 
 
 def _each(currency: str, lang: Lang) -> str:

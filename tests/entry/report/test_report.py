@@ -82,19 +82,19 @@ def terminal(report: Report, words: Speech) -> str:
 # Net of March: 60 + 40 - 10 + 25 + 10 + 15 + 12; of February 80 + 20 + 30.
 FACTS_ZH = [
     "2026 年 3 月经营月报",
-    "与上月(2026 年 2 月)比较;去年同月(2025 年 3 月)没有数据,无从比较(数据从 2026 年 1 月开始)。",
-    "本月 31 天,上月 28 天。",
-    "本月有 4 位会员来买,其中 3 位(75.0%)以前就买过,1 位是第一次买。",
-    "本月净销售额 152.00 元,比上月多 16.9%。其中老会员买走 82.2%。",
-    "变化主要来自来客:订单多 100.0%,客单价低 41.5%。",
-    "最旺的一天是 3 月 1 日(周日),净销售额 60.00 元。",
-    "2026 年 1 月以来买过的会员只有 4 位,太少,分不出群。",
-    "2026 年 2 月以来首次购买的会员还太少,或买了还不到 30 天,看不出他们回不回来。",
-    "本月来买的会员只有 4 位,太少,看不出生意集中在谁身上。",
-    "卖得最好的品类是 milk,净销售额 90.00 元,占 59.2%;2 单里有它。",
-    "会员客单价 28.00 元,非会员 12.00 元;会员订单占 83.3%。",
-    "本月发放 150 积分,使用 0,过期 100,退款收回 10;月底会员手里共有 140 积分没用。",
-    "最近一批到期在 2026-04,共 140 积分。2026 年 1 月以来到期的 250 积分里,100.0% 过期没用。",
+    "与上月（2026 年 2 月）比较；去年同月（2025 年 3 月）没有数据，无从比较（数据从 2026 年 1 月开始）。",
+    "本月 31 天，上月 28 天。",
+    "本月有 4 位会员来买，其中 3 位（75.0%）以前就买过，1 位是第一次买。",
+    "本月净销售额 152.00 元，比上月多 16.9%。其中老会员买走 82.2%。",
+    "变化主要来自来客：订单多 100.0%，客单价低 41.5%。",
+    "最旺的一天是 3 月 1 日（周日），净销售额 60.00 元。",
+    "2026 年 1 月以来买过的会员只有 4 位，太少，分不出群。",
+    "2026 年 2 月以来首次购买的会员还太少，或买了还不到 30 天，看不出他们回不回来。",
+    "本月来买的会员只有 4 位，太少，看不出生意集中在谁身上。",
+    "卖得最好的品类是 milk，净销售额 90.00 元，占 59.2%；2 单里有它。",
+    "会员客单价 28.00 元，非会员 12.00 元；会员订单占 83.3%。",
+    "本月发放 150 积分，使用 0，过期 100，退款收回 10；月底会员手里共有 140 积分没用。",
+    "最近一批到期在 2026-04，共 140 积分。2026 年 1 月以来到期的 250 积分里，100.0% 过期没用。",
 ]
 FACTS_EN = [
     "Monthly report, March 2026",
@@ -109,9 +109,9 @@ async def test_the_figures_in_the_terminal(world: Desk) -> None:
     zh, en = terminal(report, ZH), terminal(report, EN)
     assert [fact for fact in FACTS_ZH if fact not in zh] == []
     assert [fact for fact in FACTS_EN if fact not in en] == []
-    assert "活跃会员 4 ▲ 100.0% 无数据 老会员 3,新会员 1" in zh
+    assert "活跃会员 4 ▲ 100.0% 无数据 老会员 3，新会员 1" in zh
     assert "复购率 25.0% ▲ 25.0 个百分点 无数据 1 位在本月买了两次或以上" in zh
-    assert "净销售额 152.00 元 ▲ 16.9% 无数据 6 单,客单价 25.33 元" in zh
+    assert "净销售额 152.00 元 ▲ 16.9% 无数据 6 单，客单价 25.33 元" in zh
 
 
 async def test_the_figures_in_the_page(world: Desk) -> None:
@@ -141,11 +141,11 @@ async def test_pictures_can_be_heard(world: Desk) -> None:
     # Without concentration, of which so few members tell nothing.
     assert len(pictures) == 8
     assert all(each.get("role") == "img" and each.get("aria-label") for each in pictures)
-    months = next(each for each in pictures if each.get("aria-label") == "每月净销售额:老会员和其他")
+    months = next(each for each in pictures if each.get("aria-label") == "每月净销售额：老会员和其他")
     assert [each.text for each in months.iter("title")] == [
-        "2026-01:净销售额 150.00 元,其中老会员 0.00 元",
-        "2026-02:净销售额 130.00 元,其中老会员 80.00 元",
-        "2026-03:净销售额 152.00 元,其中老会员 125.00 元",
+        "2026-01：净销售额 150.00 元，其中老会员 0.00 元",
+        "2026-02：净销售额 130.00 元，其中老会员 80.00 元",
+        "2026-03：净销售额 152.00 元，其中老会员 125.00 元",
     ]
 
 
@@ -163,11 +163,11 @@ async def test_who_stays_is_a_table(world: Desk) -> None:
 
 async def test_what_can_not_be_compared_is_said(world: Desk) -> None:
     first = await told(world, "2026-01")
-    assert comparisons(first, ZH).startswith("上月(2025 年 12 月)和去年同月(2025 年 1 月)都没有数据,无从比较")
+    assert comparisons(first, ZH).startswith("上月（2025 年 12 月）和去年同月（2025 年 1 月）都没有数据，无从比较")
     assert "比上月" not in terminal(first, ZH).split("■")[2]
-    assert "数据从 2026 年 1 月开始,更早来过的会员在这里也算新会员。" in terminal(first, ZH)
+    assert "数据从 2026 年 1 月开始，更早来过的会员在这里也算新会员。" in terminal(first, ZH)
     assert first.repurchase is None
-    assert "数据从本月开始,分不清谁是第一次买。" in terminal(first, ZH)
+    assert "数据从本月开始，分不清谁是第一次买。" in terminal(first, ZH)
     march = await told(world)
     # A and B first bought in January, the first month of the data; C in February, D in March.
     assert march.repurchase is not None and march.repurchase.first_purchase_members == 2
@@ -181,7 +181,7 @@ async def test_a_shop_without_orders_is_told_so(desk: Desk) -> None:
 async def test_a_month_without_orders_names_those_that_have_some(world: Desk) -> None:
     with pytest.raises(NoFigures) as caught:
         await told(world, "2026-04")
-    assert caught.value.text("zh") == "2026-04 没有订单,没有可报告的数据。有数据的月份:2026-01 至 2026-03"
+    assert caught.value.text("zh") == "2026-04 没有订单，没有可报告的数据。有数据的月份：2026-01 至 2026-03"
     assert caught.value.text("en").endswith("Months with data: 2026-01 to 2026-03")
 
 
@@ -212,7 +212,7 @@ def test_a_stray_early_order_is_no_beginning_of_trade() -> None:
 async def test_the_report_says_in_which_time_and_money_it_speaks(world: Desk) -> None:
     report = msgspec.structs.replace(await told(world), made_at=datetime(2026, 4, 1, 16, 30, tzinfo=UTC))
     zh = str(page(report, Speech("zh", "CNY")))
-    assert "由会盟于 2026-04-02 00:30(商户所在地时间,UTC+8)生成" in zh and "金额单位:元。" in zh
+    assert "由会盟于 2026-04-02 00:30（商户所在地时间，UTC+8）生成" in zh and "金额单位：元。" in zh
     abroad = msgspec.structs.replace(report.merchant, timezone="America/St_Johns", currency="HKD")
     en = str(page(msgspec.structs.replace(report, merchant=abroad), Speech("en", "HKD")))
     assert "on 2026-04-01 14:00 (the merchant&#39;s local time, UTC-2:30)" in en.replace("&#x27;", "&#39;")
@@ -224,7 +224,9 @@ async def test_a_month_with_hardly_an_order_is_no_measure(world: Desk) -> None:
     busy = [_with_orders(each, orders) for each, orders in zip(report.months[-2:], (3, 31), strict=True)]
     report = msgspec.structs.replace(report, months=[*report.months[:-2], *busy])
     assert report.before is None
-    assert comparisons(report, ZH).startswith("上月(2026 年 2 月)只有 3 单,去年同月(2025 年 3 月)没有数据,无从比较")
+    assert comparisons(report, ZH).startswith(
+        "上月（2026 年 2 月）只有 3 单，去年同月（2025 年 3 月）没有数据，无从比较"
+    )
     assert [(each.before, each.year_before) for each in sentences.headline(report, EN)] == [
         ("too few orders", "no data")
     ] * 4
@@ -244,7 +246,7 @@ async def test_a_month_that_is_not_over_ends_today(world: Desk, monkeypatch: pyt
     recency = next(scale for scale in report.rfm.scales if scale.of == "recency_days")
     assert min(each.least for each in recency.scores if each.least is not None) == 12
     said = terminal(report, ZH)
-    assert "活跃会员 4 未满月,不比较 未满月,不比较" in said
+    assert "活跃会员 4 未满月，不比较 未满月，不比较" in said
     assert "现在会员手里共有" in said and "月底会员" not in said
 
 
@@ -253,7 +255,7 @@ def test_one_holiday_makes_no_strong_weekday() -> None:
     usual[22] = 9_000  # Thursday 23 November 2017
     assert _days_told(usual).so is None
     sundays = [1_500 if day % 7 == 4 else 1_000 for day in range(30)]
-    assert _days_told(sundays).so == "周日一般一天 15.00 元,是周三的 1.5 倍:排班和备货照这个来。"
+    assert _days_told(sundays).so == "周日一般一天 15.00 元，是周三的 1.5 倍：排班和备货照这个来。"
 
 
 def _days_told(nets: list[int]) -> sentences.Told:
@@ -352,7 +354,7 @@ async def test_the_command(world: Desk, huimeng: Huimeng, tmp_path: Path) -> Non
     code, said = await huimeng("report", "-m", world.shop.code, "--month", MONTH, "--out", "")
     assert (code, "2026 年 3 月经营月报" in written.read_text(encoding="utf-8")) == (0, True)
     code, said = await huimeng("report", "-m", world.shop.code, "--month", "2030-01")
-    assert (code, "有数据的月份:2026-01 至 2026-03" in said) == (1, True)
+    assert (code, "有数据的月份：2026-01 至 2026-03" in said) == (1, True)
     code, said = await huimeng("report", "-m", "nobody", "--month", MONTH)
     assert (code, "merchant_not_found" in said) == (1, True)
     code, said = await huimeng("report", "-m", world.shop.code, "--month", "March")
@@ -463,6 +465,6 @@ def test_small_batches_are_taken_together_and_chance_is_no_trend() -> None:
     assert sentences._against(newest, older, ZH) is None
     worse = sentences._Batch("2025-04", "2025-05", 35, 10)
     assert sentences._against(worse, older, ZH) == (
-        "比之前几批(66.7%)低 38.1 个百分点:新会员留得差了,看看近来有什么不同。"
+        "比之前几批（66.7%）低 38.1 个百分点：新会员留得差了，看看近来有什么不同。"
     )
     assert sentences._batches(rows[-1:]) == (None, None)

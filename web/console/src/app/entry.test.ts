@@ -314,8 +314,8 @@ it('greets who may open nothing', async () => {
 })
 
 it('says so when the server can not even be asked who is there', async () => {
-  const { html } = await open('/orders', { 'GET /v1/session': refusal(500, 'internal_error', '系统出错,已记录') })
-  expect(html.get('[role=alert]').text()).toContain('系统出错,已记录')
+  const { html } = await open('/orders', { 'GET /v1/session': refusal(500, 'internal_error', '系统出错，已记录') })
+  expect(html.get('[role=alert]').text()).toContain('系统出错，已记录')
 })
 
 it('speaks the other language at once, to the API too', async () => {

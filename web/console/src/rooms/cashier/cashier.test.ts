@@ -22,7 +22,7 @@ const REASON = {
   unit: 'points',
   code: 'applied',
   amount: 25,
-  text_zh: '计分金额 25.80 元,每元 1 积分,得 25 积分',
+  text_zh: '计分金额 25.80 元，每元 1 积分，得 25 积分',
   text_en: '25.80 yuan count at 1 a yuan: 25 points',
 }
 const QUOTE = {

@@ -66,10 +66,10 @@ it('shows who returns and what is kept first, from which days, and how late', as
     '净销售额',
     '客单价',
   ])
-  expect(wrapper.text()).toContain('显示的是最后有数据的一段:2017年12月2日 至 12月31日')
-  expect(wrapper.text()).toContain('数据截至 2018-01-05 10:00:00,延迟 0 秒')
-  expect(wrapper.text()).toContain('净销售额比上一段多 ¥200.00(+25.0%),主要因为订单多了 25.0%。')
-  expect(wrapper.text()).toContain('每发 100 分,用掉 25 分')
+  expect(wrapper.text()).toContain('显示的是最后有数据的一段：2017年12月2日 至 12月31日')
+  expect(wrapper.text()).toContain('数据截至 2018-01-05 10:00:00，延迟 0 秒')
+  expect(wrapper.text()).toContain('净销售额比上一段多 ¥200.00（+25.0%），主要因为订单多了 25.0%。')
+  expect(wrapper.text()).toContain('每发 100 分，用掉 25 分')
   // 93.33 % before and now: a share moves by points.
   expect(cards[1]?.get('.change').text()).toContain('0.0 个百分点')
   expect(cards[1]?.get('.value a').attributes('href')).toBe(
@@ -141,9 +141,9 @@ it('does not take a shop for new whose figures are being made, and shows them wh
 })
 
 it('says what is wrong, and says why nothing leads behind the figures', async () => {
-  const broken = { ...ANSWERS, 'GET /v1/analytics/overview': refusal(500, 'internal_error', '系统出错,已记录') }
+  const broken = { ...ANSWERS, 'GET /v1/analytics/overview': refusal(500, 'internal_error', '系统出错，已记录') }
   const first = await mountPage(DashboardPage, { path: '/dashboard', answers: broken })
-  expect(first.wrapper.get('[role=alert]').text()).toContain('系统出错,已记录')
+  expect(first.wrapper.get('[role=alert]').text()).toContain('系统出错，已记录')
   const reader = await mountPage(DashboardPage, {
     path: '/dashboard',
     answers: ANSWERS,
@@ -159,7 +159,7 @@ it('draws no arrow against a period with hardly an order', async () => {
     path: '/dashboard',
     answers: { ...ANSWERS, 'GET /v1/analytics/overview': overview(100, 100_000, { previous: thin }) },
   })
-  expect(wrapper.findAll('.stat .change').map((each) => each.text())).toEqual(Array(5).fill('上一段只有 9 单,不比较'))
+  expect(wrapper.findAll('.stat .change').map((each) => each.text())).toEqual(Array(5).fill('上一段只有 9 单，不比较'))
   expect(wrapper.text()).toContain('上一段没有可比的数据')
 })
 
@@ -189,6 +189,6 @@ it('leaves sales without a category out of the best sellers, and says that point
     },
   })
   expect(wrapper.findAll('li .line > a').map((link) => link.text())).toEqual(['茶'])
-  expect(wrapper.text()).toContain('正在统计,还有 7 笔变动')
+  expect(wrapper.text()).toContain('正在统计，还有 7 笔变动')
   expect(wrapper.text()).not.toContain('没有发放积分')
 })

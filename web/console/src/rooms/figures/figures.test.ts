@@ -98,7 +98,7 @@ it('leads from a row to its figures, orders and members, within the cut of the p
     `/figures/members?figure=returning&${cut}`,
   ])
   expect(wrapper.get('tbody tr:last-child').text()).toContain('合计')
-  expect(wrapper.text()).toContain('延迟 2 秒,还有 3 笔变动在统计')
+  expect(wrapper.text()).toContain('延迟 2 秒，还有 3 笔变动在统计')
 })
 
 it('leads from each side of the comparison, and from a product, to the orders that count', async () => {
@@ -154,7 +154,7 @@ it('leaves the month in which everybody looks new out of what it says of cohorts
     return (await mountPage(CohortsPage, { path: '/figures/cohorts', answers })).wrapper.text()
   }
   const text = await told('2017-01-01')
-  expect(text).toContain('首购的下个月,40 位里有 16 位又来买过(40.0%)')
+  expect(text).toContain('首购的下个月，40 位里有 16 位又来买过（40.0%）')
   expect(text).toContain('数据从2017年1月开始')
   const later = await told('2016-05-01')
   expect(later).toContain('140 位里有 106 位')
@@ -245,7 +245,7 @@ it('shows a year of points up to the last data, and says what a store can not be
   })
   const asked = calls.filter((call) => call.path === '/v1/analytics/points').map((call) => call.query)
   expect(asked).toEqual([{ store: 's1' }, { store: 's1', from: '2017-01-01', to: '2017-12-31' }])
-  expect(wrapper.text()).toContain('最近没有数据,显示的是最后有数据的一段:2017年1月1日 至 12月31日')
+  expect(wrapper.text()).toContain('最近没有数据，显示的是最后有数据的一段：2017年1月1日 至 12月31日')
   expect(wrapper.text()).toContain('按门店或区域只能看发放和退款收回')
 })
 
@@ -320,7 +320,7 @@ it('ranks goods that have a name, and tells the rest beside them', async () => {
     answers: { ...PLACES, 'GET /v1/analytics/top': { ...ANSWER, of: 'product', net_fen: 10_000, rows } },
   })
   expect(wrapper.findAll('tbody tr').map((each) => each.get('td, th').text())).toEqual(['乌龙', '米酒'])
-  expect(wrapper.text()).toContain('另有 ¥60.00(60.0%)是未分商品的收款,不排在里面。')
+  expect(wrapper.text()).toContain('另有 ¥60.00（60.0%）是未分商品的收款，不排在里面。')
 })
 
 it('shows no empty list while figures are being made', async () => {

@@ -172,7 +172,7 @@ describe('the page of an import', () => {
       },
     })
     await flushPromises()
-    expect(wrapper.text()).toContain('还缺:订单号')
+    expect(wrapper.text()).toContain('还缺：订单号')
     const button = (): HTMLButtonElement => wrapper.get('button[type=submit]').element as HTMLButtonElement
     expect(button().disabled).toBe(true)
     await wrapper.get('select.field').setValue('order_no')
@@ -217,7 +217,7 @@ describe('the page of an import', () => {
       },
     })
     await flushPromises()
-    expect(wrapper.text()).toContain('写成元,最多两位小数')
+    expect(wrapper.text()).toContain('写成元，最多两位小数')
     expect(wrapper.get('.download').attributes('href')).toBe(`/v1/imports/${ID}/errors`)
     await wrapper.get('.deeds button').trigger('click')
     expect(asking.value?.text).toContain('3 项')
@@ -275,7 +275,7 @@ describe('a file that is not to be imported', () => {
     const buttons = wrapper.findAll('td button')
     expect(buttons.map((each) => each.attributes('aria-label'))).toEqual(['删除“三月.csv”'])
     await wrapper.get('td button').trigger('click')
-    expect(asking.value).toMatchObject({ title: '删除“三月.csv”?', danger: true })
+    expect(asking.value).toMatchObject({ title: '删除“三月.csv”？', danger: true })
     answer(false)
     await flushPromises()
     expect(calls.some((call) => call.method === 'DELETE')).toBe(false)
@@ -303,7 +303,7 @@ describe('rows that the same file does not better', () => {
     column: '',
     value,
     code,
-    reason_zh: '没有这位会员,请先导入会员,再导入这个文件,或使用 --unknown-member',
+    reason_zh: '没有这位会员，请先导入会员，再导入这个文件，或使用 --unknown-member',
     reason_en: '',
     business_day: '',
     order_no: '=A2',
@@ -328,7 +328,7 @@ describe('rows that the same file does not better', () => {
   it('says what comes first', async () => {
     const after = await page({ dry_run: false }, ['unknown_member'])
     expect(after).toContain('有 2 处的会员还不在系统里')
-    expect(after).toContain('先导入这些会员,再导入一次这个文件')
+    expect(after).toContain('先导入这些会员，再导入一次这个文件')
     expect(after).toContain('先把缺的会员、门店或原订单补进系统')
     expect(after).not.toContain('在原来的文件里改好')
     expect(after).not.toContain('--unknown-member')

@@ -81,7 +81,7 @@ export function joinInput(draft: JoinDraft, store_id: number | null, now: string
 export const tagsOf = (typed: string): string[] => [
   ...new Set(
     typed
-      .split(/[,,、;;]/)
+      .split(/[,，、;；]/)
       .map((tag) => tag.trim())
       .filter(Boolean),
   ),

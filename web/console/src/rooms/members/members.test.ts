@@ -126,7 +126,7 @@ it('leads to the member who has that number already', async () => {
 it('shows a member at a glance, and what happened', async () => {
   const { wrapper } = await mountPage(MemberDetail, { props: { memberId: '2048' }, answers: DETAIL })
   const text = wrapper.text()
-  for (const part of ['欠 20 积分', '¥80.01', '3 单,每单 ¥26.67', '平均 5 天来一次', '常买:乳品']) {
+  for (const part of ['欠 20 积分', '¥80.01', '3 单，每单 ¥26.67', '平均 5 天来一次', '常买：乳品']) {
     expect(text).toContain(part)
   }
   expect(wrapper.get('li.order a').text()).toBe('消费 ¥45.00')
@@ -228,7 +228,7 @@ test('what a form sends', () => {
   })
   expect(joinFaults({ ...draft, name: '王' })).toEqual(['consent_missing'])
   expect(joinFaults({ ...draft, agreed: true })).toEqual(['version_missing'])
-  expect(tagsOf('老客, 新客,老客、 ')).toEqual(['老客', '新客'])
+  expect(tagsOf('老客, 新客，老客、 ')).toEqual(['老客', '新客'])
 })
 
 test('an adjustment repays first, and a day ends at its place', () => {

@@ -60,7 +60,7 @@ export function tell(t: T, f: ReturnType<typeof useFormat>, item: Item, store: s
       points = item.amount ?? null
       break
     case 'changed':
-      title = (item.changes ?? []).map((change) => changeWords(t, f, change)).join(f.locale === 'en' ? '; ' : ';')
+      title = (item.changes ?? []).map((change) => changeWords(t, f, change)).join(f.locale === 'en' ? '; ' : '；')
       facts.push(item.by && t('t_by', { who: item.by }))
       break
     case 'revealed':

@@ -45,7 +45,7 @@ const ORDER = {
       amount: 29,
       reversed: 9,
       rules: [
-        { rule_id: '1', version: 1, amount: 29, name: '每元一分', text_zh: '每元 1 积分,得 29 积分', text_en: '' },
+        { rule_id: '1', version: 1, amount: 29, name: '每元一分', text_zh: '每元 1 积分，得 29 积分', text_en: '' },
       ],
     },
   ],
@@ -89,7 +89,7 @@ it('asks for what stands in the address', async () => {
     order_no: 'A1',
     limit: '50',
   })
-  expect(wrapper.text()).toContain('会员:张**')
+  expect(wrapper.text()).toContain('会员：张**')
   expect(wrapper.text()).toContain('不属于任何区域')
   expect(wrapper.get('tbody a').attributes('href')).toBe('/orders/9216')
 })
@@ -107,7 +107,7 @@ it('lists what a figure counts, and says so', async () => {
     limit: '50',
   })
   const chips = wrapper.findAll('.chip').map((chip) => chip.text())
-  expect(chips).toEqual(['只看指标计入的(未退完、未作废)', '散客的订单', '商品:乌龙', '品类:没有品类'])
+  expect(chips).toEqual(['只看指标计入的（未退完、未作废）', '散客的订单', '商品：乌龙', '品类：没有品类'])
   await wrapper.get('.chip button').trigger('click')
   await flushPromises()
   expect(router.currentRoute.value.query).toEqual({ buyer: 'anonymous', product: '乌龙', category: '' })
@@ -125,7 +125,7 @@ it('begins with all time and drops a filter', async () => {
 
 it('tells in which time zone its times are', async () => {
   const { wrapper } = await mountPage(OrderList, { answers: ANSWERS })
-  expect(wrapper.get('.zone').text()).toBe('时间按 中国标准时间(上海,UTC+8)')
+  expect(wrapper.get('.zone').text()).toBe('时间按 中国标准时间（上海，UTC+8）')
 })
 
 it('says that nothing meets the filters, and that there is nothing yet', async () => {
@@ -136,7 +136,7 @@ it('says that nothing meets the filters, and that there is nothing yet', async (
 
 it('tells why an order earned what it earned', async () => {
   const { wrapper } = await mountPage(OrderDetail, { props: { orderId: '9216' }, answers: ANSWERS })
-  expect(wrapper.text()).toContain('“每元一分”:每元 1 积分,得 29 积分')
+  expect(wrapper.text()).toContain('“每元一分”：每元 1 积分，得 29 积分')
   expect(wrapper.text()).toContain('其中 9 已因退款收回')
   expect(wrapper.get('.whose').attributes('href')).toBe('/members/2048')
 })
@@ -157,7 +157,7 @@ it('voids only after telling what that does', async () => {
   })
   await wrapper.get('header button').trigger('click')
   await flushPromises()
-  expect(asking.value?.text).toBe('退回 ¥20.00,收回 20 积分,其中 5 积分会员已经用掉,记为欠。作废后不能恢复。')
+  expect(asking.value?.text).toBe('退回 ¥20.00，收回 20 积分，其中 5 积分会员已经用掉，记为欠。作废后不能恢复。')
   answer(false)
   await flushPromises()
   expect(calls.some((call) => call.path.endsWith('/void'))).toBe(false)

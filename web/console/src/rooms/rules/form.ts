@@ -161,7 +161,7 @@ export function rateOf(per: string, points: string): string | null {
 
 /** Words that are set apart by commas of any kind, or by lines. */
 export function listOf(typed: string): string[] {
-  const parts = typed.split(/[、,,;;\n]/).map((part) => part.trim())
+  const parts = typed.split(/[、，,；;\n]/).map((part) => part.trim())
   return [...new Set(parts.filter(Boolean))]
 }
 

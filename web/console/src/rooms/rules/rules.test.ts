@@ -32,7 +32,7 @@ const ANSWERS = {
 
 it('says each rule in one sentence', async () => {
   const { wrapper } = await mountPage(RuleList, { answers: ANSWERS })
-  expect(wrapper.get('.said').text()).toBe('每消费 1 元得 1 积分,生鲜除外,每单最多 200 积分,12 个月后的月底过期。')
+  expect(wrapper.get('.said').text()).toBe('每消费 1 元得 1 积分，生鲜除外，每单最多 200 积分，12 个月后的月底过期。')
   expect(wrapper.text()).toContain('2026-01-01 08:00 起')
 })
 
@@ -46,10 +46,10 @@ it("speaks of the merchant's currency", async () => {
   const answers = { ...ANSWERS, ...yen, 'GET /v1/analytics/top': { rows: [] } }
   const { wrapper } = await mountPage(RuleEditor, { answers })
   expect(wrapper.text()).toContain('满多少日元起算')
-  expect(wrapper.get('.sentence').text()).toMatch(/^每消费\s+日元,得/)
+  expect(wrapper.get('.sentence').text()).toMatch(/^每消费\s+日元，得/)
   await wrapper.get('input[aria-label="得多少"]').setValue('50')
   expect(wrapper.text()).toContain('消费 ¥100 会得 5000')
-  expect(list.wrapper.text() + wrapper.text()).not.toMatch(/(?<!日)元/)
+  expect(list.wrapper.text() + wrapper.text()).not.toMatch(/（？<!日）元/)
 })
 
 it('tells in words what each version changed', async () => {
@@ -61,8 +61,8 @@ it('tells in words what each version changed', async () => {
       'GET /v1/earning-rules/1024': { ...RULE, current: second, newest_version: 2, versions: [second, VERSION] },
     },
   })
-  expect(wrapper.text()).toContain('得多少:每消费 1 元得 1 积分 → 每消费 1 元得 2 积分')
-  expect(wrapper.text()).toContain('每单上限:每单最多 200 积分 → 不限')
+  expect(wrapper.text()).toContain('得多少：每消费 1 元得 1 积分 → 每消费 1 元得 2 积分')
+  expect(wrapper.text()).toContain('每单上限：每单最多 200 积分 → 不限')
 })
 
 it('keeps a draft before it asks when to publish, and publishes that one', async () => {
@@ -126,7 +126,7 @@ test('a form says what the rule said', () => {
     excluded_categories: ['生鲜'],
     cap_per_order: 200,
   })
-  expect(listOf('生鲜、乳品, 烟;生鲜')).toEqual(['生鲜', '乳品', '烟'])
+  expect(listOf('生鲜、乳品, 烟；生鲜')).toEqual(['生鲜', '乳品', '烟'])
 })
 
 test('what is wrong is named by its field', () => {

@@ -94,7 +94,7 @@ export function useSentence() {
     const zh = lang() === 'zh'
     const text = PARTS.map((part) => said[part])
       .filter(Boolean)
-      .join(zh ? ',' : ', ')
+      .join(zh ? '，' : ', ')
     return zh ? text + '。' : text.charAt(0).toUpperCase() + text.slice(1) + '.'
   }
 

@@ -38,9 +38,9 @@ it('says what to do when there is none, and offers nothing to who may only look'
 
 it('says what went wrong and tries again', async () => {
   let away = true
-  const answer = (): unknown => (away ? refusal(500, 'internal_error', '系统出错,已记录')() : NOTHING)
+  const answer = (): unknown => (away ? refusal(500, 'internal_error', '系统出错，已记录')() : NOTHING)
   const { wrapper } = await mountPage(StoreList, { answers: { ...CATALOG, 'GET /v1/stores': answer } })
-  expect(wrapper.get('[role=alert]').text()).toContain('系统出错,已记录')
+  expect(wrapper.get('[role=alert]').text()).toContain('系统出错，已记录')
   away = false
   await wrapper.get('[role=alert] button').trigger('click')
   await flushPromises()

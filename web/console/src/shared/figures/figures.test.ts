@@ -84,7 +84,7 @@ it('keeps the cut in the address, where an empty region is that of stores in non
   const { cut, wrapper, router } = await inPage('/figures?from=2017-06-01&to=2017-06-30&region=&grain=week')
   expect(cut.query).toEqual({ from: '2017-06-01', to: '2017-06-30', region: '' })
   expect(cut.address).toEqual({ from: '2017-06-01', to: '2017-06-30', region: '' })
-  expect(wrapper.text()).toContain('只看:未分区域的门店')
+  expect(wrapper.text()).toContain('只看：未分区域的门店')
   await wrapper.get('.chip button').trigger('click')
   await flushPromises()
   expect(router.currentRoute.value.query).toEqual({ from: '2017-06-01', to: '2017-06-30', grain: 'week' })
@@ -128,7 +128,7 @@ it('shows cohorts with a way behind each cell, and marks months that are not ove
   expect(links.map((link) => link.text())).toEqual(['100%', '25%'])
   expect(links[1]?.attributes('href')).toBe('/behind/2017-02/1')
   expect(links[1]?.attributes('aria-label')).toBe(
-    '25% · 2017年2月首购的 4 人,1 个月后有 1 人来买过(25.0%) · 这个月还没过完',
+    '25% · 2017年2月首购的 4 人，1 个月后有 1 人来买过（25.0%） · 这个月还没过完',
   )
   expect(wrapper.find('td.open').text()).toBe('25%')
   await wrapper.setProps({ as: 'count', to: undefined })

@@ -126,13 +126,13 @@ describe('days', () => {
 describe('time zones', () => {
   const now = Date.parse('2026-03-05T00:00:00Z')
   test.each([
-    ['Asia/Shanghai', 'zh-CN', '中国标准时间(上海,UTC+8)'],
+    ['Asia/Shanghai', 'zh-CN', '中国标准时间（上海，UTC+8）'],
     ['Asia/Shanghai', 'en', 'China Standard Time (Shanghai, UTC+8)'],
-    ['America/New_York', 'zh-CN', '北美东部时间(纽约,UTC-5/-4)'],
+    ['America/New_York', 'zh-CN', '北美东部时间（纽约，UTC-5/-4）'],
     ['America/New_York', 'en', 'Eastern Time (New York, UTC-5/-4)'],
     ['Australia/Sydney', 'en', 'Australian Eastern Time (Sydney, UTC+10/+11)'],
-    ['Asia/Urumqi', 'zh-CN', '乌鲁木齐时间(乌鲁木齐,UTC+6)'],
-    ['UTC', 'zh-CN', '协调世界时(UTC)'],
+    ['Asia/Urumqi', 'zh-CN', '乌鲁木齐时间（乌鲁木齐，UTC+6）'],
+    ['UTC', 'zh-CN', '协调世界时（UTC）'],
     ['UTC', 'en', 'Coordinated Universal Time (UTC)'],
     ['Etc/GMT+3', 'en', 'GMT+3 (UTC-3)'],
     ['Nowhere/At_All', 'en', 'Nowhere/At_All'],

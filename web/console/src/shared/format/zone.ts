@@ -1,4 +1,4 @@
-/** Time zones as people read them: 中国标准时间(上海,UTC+8), Eastern Time (New York, UTC-5/-4). */
+/** Time zones as people read them: 中国标准时间（上海，UTC+8）, Eastern Time (New York, UTC-5/-4). */
 
 // Browsers have no Chinese names of cities. A city that is not here stands in Latin letters, or as its country.
 const CITIES: Record<string, string> = {
@@ -120,9 +120,9 @@ function nameOf(zone: string, locale: string, year: number): string {
     const name = styles.map((style) => told(zone, locale, style, winter)).find((each) => !each.startsWith('GMT')) ?? ''
     const place = placeOf(zone, locale, winter)
     const zh = locale.startsWith('zh')
-    if (!name) return zh ? `${place}(${offset})` : `${place} (${offset})`
+    if (!name) return zh ? `${place}（${offset}）` : `${place} (${offset})`
     const where = [place === name || zone === 'UTC' ? '' : place, offset].filter(Boolean)
-    return zh ? `${name}(${where.join(',')})` : `${name} (${where.join(', ')})`
+    return zh ? `${name}（${where.join('，')}）` : `${name} (${where.join(', ')})`
   } catch {
     return zone
   }

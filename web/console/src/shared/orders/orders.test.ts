@@ -138,7 +138,7 @@ it('goes on with what is left after a part went back', async () => {
     answer(true)
     await vi.runAllTimersAsync()
     const done = wrapper.get('[role=status]')
-    expect(done.text()).toContain('收回 20 积分,会员现在有 7 积分')
+    expect(done.text()).toContain('收回 20 积分，会员现在有 7 积分')
     expect(done.text()).toContain('退到微信支付 ¥20.00')
     await done.findAll('button')[1]?.trigger('click')
     await vi.runAllTimersAsync()

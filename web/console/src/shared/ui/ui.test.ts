@@ -73,14 +73,14 @@ describe('ZonePicker', () => {
   }
 
   it('finds a zone by its text, its name, or a part that no other has', async () => {
-    const tokyo: [string, string] = ['Asia/Tokyo', '日本标准时间(东京,UTC+9)']
+    const tokyo: [string, string] = ['Asia/Tokyo', '日本标准时间（东京，UTC+9）']
     for (const typed of [tokyo[1], 'asia/tokyo', '东京']) expect(await picking('Asia/Shanghai', typed)).toEqual(tokyo)
     for (const typed of ['hong kong', 'Asia/Hong_Kong'])
       expect((await picking('Asia/Shanghai', typed))[0]).toBe('Asia/Hong_Kong')
   })
 
   it('keeps the zone that it has when what is typed is none, or may be several', async () => {
-    const same = ['Asia/Shanghai', '中国标准时间(上海,UTC+8)']
+    const same = ['Asia/Shanghai', '中国标准时间（上海，UTC+8）']
     for (const typed of ['', '火星', 'UTC+8']) expect(await picking('Asia/Shanghai', typed)).toEqual(same)
   })
 
@@ -112,7 +112,7 @@ describe('MoneyInput', () => {
   it('takes what people type, and keeps what is no amount', async () => {
     expect(await typing('12.5元')).toEqual([1250, ''])
     expect(await typing('')).toEqual([null, ''])
-    expect(await typing('12.345')).toEqual([null, '请填写金额,例如 12.50'])
+    expect(await typing('12.345')).toEqual([null, '请填写金额，例如 12.50'])
     expect(await typing('-3')).toEqual([null, '金额不能是负数'])
   })
 })
@@ -248,12 +248,12 @@ it('progress is a number when it is known', async () => {
 
 it('asks before a deed and takes Escape for no', async () => {
   const host = mount(ConfirmHost, { attachTo: document.body })
-  const first = confirm({ title: '作废订单?', action: '作废', danger: true })
+  const first = confirm({ title: '作废订单？', action: '作废', danger: true })
   await nextTick()
-  expect(host.text()).toContain('作废订单?')
+  expect(host.text()).toContain('作废订单？')
   await host.get('form').trigger('submit')
   expect(await first).toBe(true)
-  const second = confirm({ title: '再来?', action: '是' })
+  const second = confirm({ title: '再来？', action: '是' })
   await nextTick()
   await host.get('dialog').trigger('cancel')
   expect(await second).toBe(false)
