@@ -133,7 +133,7 @@ def config() -> OpenAPIConfig:
         title="会盟 Huimeng API",
         version="v1",
         description=(
-            "金额单位为分，编号为数字文本，时间带时区。每个写操作须带 Idempotency-Key:"
+            "金额单位为分，编号为数字文本，时间带时区。每个写操作须带 Idempotency-Key："
             "同键同内容得到同一答复，只记一次。\n\n"
             "Amounts are in fen (1/100 of the unit of the merchant's currency), ids are digits as text, times carry "
             "an offset. Every write takes an Idempotency-Key: the same key and body get the same answer and are "

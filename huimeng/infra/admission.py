@@ -85,18 +85,23 @@ class Admission:
 
 
 class Place:
-    """Taken when it is made; free again after leave(), which may be said more than once."""
+    """Taken when it is made; to leave one that was left, or to take one that is held, changes nothing."""
 
-    __slots__ = ("_admission",)
+    __slots__ = ("_admission", "_taken")
 
     def __init__(self, admission: Admission) -> None:
-        admission.inside += 1
-        self._admission: Admission | None = admission
+        self._admission = admission
+        self._taken = False
+        self.take()
+
+    def take(self) -> None:
+        """Also beyond the last: whoever takes it again is at work already."""
+        self._admission.inside += not self._taken
+        self._taken = True
 
     def leave(self) -> None:
-        if self._admission is not None:
-            self._admission.inside -= 1
-            self._admission = None
+        self._admission.inside -= self._taken
+        self._taken = False
 
 
 def language_of(headers: Headers) -> Lang:

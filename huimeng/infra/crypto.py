@@ -53,8 +53,8 @@ def load_master_key(data_dir: Path, check_value: bytes | None, given: str | None
     elif check_value is not None:
         raise MasterKeyError(
             reason=f"this database holds encrypted data but its key is not here: restore {path} from your backup "
-            f"or set {MASTER_KEY_VARIABLE}; a new key could not read the data",
-            reason_zh=f"数据库中有加密数据，但找不到它的密钥。请从备份恢复 {path}，或设置 {MASTER_KEY_VARIABLE};"
+            f"or set {MASTER_KEY_VARIABLE}； a new key could not read the data",
+            reason_zh=f"数据库中有加密数据，但找不到它的密钥。请从备份恢复 {path}，或设置 {MASTER_KEY_VARIABLE}；"
             "换新密钥无法读出数据",
         )
     else:

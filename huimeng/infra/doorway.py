@@ -74,6 +74,7 @@ class Doorway(HttpToolsProtocol):
         self._running: RequestResponseCycle | None = None
         self._last_word: Refusal | None = None
         self._idle_since: float | None = None
+        self._waiting_bytes = 0
         self._place: Place | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
@@ -86,6 +87,7 @@ class Doorway(HttpToolsProtocol):
         self._end_watch()
         self._take_held()
         self.pipeline.clear()
+        self._count_waiting()
         if self._running is not None and not self._running.response_complete:
             self._running.disconnected = True
             self._running.message_event.set()
@@ -97,7 +99,6 @@ class Doorway(HttpToolsProtocol):
     def data_received(self, data: bytes) -> None:
         if self._last_word is not None:
             return
-        self._unset_keepalive_if_required()
         self._piece_bytes = len(data)
         try:
             self._feed(data)
@@ -109,7 +110,7 @@ class Doorway(HttpToolsProtocol):
         if self._stage != _NOTHING and self._idle_bytes > HEAD_MAX:
             self._refuse(self._admission.large, close=True)
         elif self._stage in (_NOTHING, _PASSED):
-            if not self._answering:
+            if not self._answering and self._idle_since is None:
                 self._expect_next()
         else:
             if self._stage == _HELD and self._admission.held_bytes > _HELD_MAX:
@@ -141,6 +142,7 @@ class Doorway(HttpToolsProtocol):
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
+        self._unset_keepalive_if_required()
         self._end_patience()
         self._stage = _HEAD
         self._idle_bytes = -self._piece_bytes
@@ -204,7 +206,8 @@ class Doorway(HttpToolsProtocol):
             self._take_held()
             stage = _REFUSED
         if stage == _REFUSED:
-            self._refuse(self._admission.busy, close=not self.parser.should_keep_alive())
+            stays = self.parser.should_keep_alive() and self.parser.get_http_version() != "1.0"
+            self._refuse(self._admission.busy, close=not stays)
         elif stage == _HELD:
             self._pass_on()
             self._stage = _NOTHING
@@ -225,8 +228,12 @@ class Doorway(HttpToolsProtocol):
     def _pass_on(self) -> None:
         """To the framework, with what there is of the body."""
         self._end_patience()
+        waits = self._answering
         body = self._take_held()
         super().on_headers_complete()
+        if waits:
+            self._waiting_bytes += len(body)
+            self._admission.held_bytes += len(body)
         self._stage = _PASSED
         if body:
             self.cycle.body = body
@@ -255,6 +262,7 @@ class Doorway(HttpToolsProtocol):
     def _next_in_turn(self) -> None:
         if self.pipeline and not self.transport.is_closing():
             self._start_asgi_task(*self.pipeline.pop())
+            self._count_waiting()
             self.flow.resume_reading()
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
@@ -279,8 +287,29 @@ class Doorway(HttpToolsProtocol):
                 await app(scope, receive, send)
             finally:
                 place.leave()
+                if self._place is place:
+                    self._place = None
+                self.loop.call_soon(self._after_application)
 
         return inside
+
+    def _after_application(self) -> None:
+        """One that broke off in the middle of its answer has its connection closed, which waits for the reader."""
+        if self.transport.is_closing():
+            self._watch_reader()
+
+    def shutdown(self) -> None:
+        """Who has not sent the whole of a request is told so, and may send it again."""
+        if self._stage in (_HEAD, _HELD, _REFUSED) and not self._answering:
+            self._refuse(self._admission.busy, close=True)
+        else:
+            super().shutdown()
+
+    def _count_waiting(self) -> None:
+        """Bodies of requests that wait for their turn are held until none waits."""
+        if not self.pipeline:
+            self._admission.held_bytes -= self._waiting_bytes
+            self._waiting_bytes = 0
 
     def _take_held(self) -> bytearray:
         held, self._held = self._held, bytearray()
@@ -356,7 +385,9 @@ class Doorway(HttpToolsProtocol):
         elif self._stage == _PASSED:
             self._close()
         else:
-            self._refuse(self._admission.slow, close=True)
+            # Who was not let in need not be quick; it is told why now.
+            refused = self._stage == _REFUSED
+            self._refuse(self._admission.busy if refused else self._admission.slow, close=True)
 
     def _end_patience(self) -> None:
         if self._patience is not None:
@@ -372,7 +403,10 @@ class Doorway(HttpToolsProtocol):
 
     def resume_writing(self) -> None:
         super().resume_writing()
-        self._end_watch()
+        if self._place is not None:
+            self._place.take()
+        if not self.transport.is_closing():
+            self._end_watch()
 
     def _watch_reader(self, before: int = 0) -> None:
         """An answer that nobody takes would keep its place inside, and its memory, for ever.

@@ -73,7 +73,7 @@ class _Receiving:
     status_code=202,
     tags=["imports"],
     summary="上传并导入文件 / hand in a file",
-    description="请求体为 multipart/form-data（文件字段 file，其余选项可作字段）或文件本身，最大 1 GB;"
+    description="请求体为 multipart/form-data（文件字段 file，其余选项可作字段）或文件本身，最大 1 GB；"
     "后台处理，用返回的 import_id 查询。"
     "The body is a form with a part `file` (options may be fields), or the file itself; at most 1 GB. The work is done "
     "in the background: ask for the import by its id. Scope: imports:write. "

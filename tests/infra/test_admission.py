@@ -72,7 +72,7 @@ async def test_a_refusal_keeps_to_how_the_connection_is_used() -> None:
         assert (refusal.status, refusal.headers["connection"]) == (429, "close")
         assert await caller.closed()
         old = await here.caller()
-        assert (await old.ask(b"GET /v1/orders HTTP/1.0\r\n\r\n")).status == 429
+        assert (await old.ask(b"GET /v1/orders HTTP/1.0\r\nConnection: keep-alive\r\n\r\n")).status == 429
         assert await old.closed()
 
 

@@ -92,6 +92,51 @@ async def test_a_connection_that_was_cut_leaves_nothing_behind() -> None:
         assert door.timeout_keep_alive_task is None
 
 
+async def test_a_blank_line_now_and_then_is_no_request() -> None:
+    async with place(Room(), idle_seconds=1) as here:
+        caller = await here.caller()
+        assert not await goes_on(caller, b"\r\n", 10, 0.3)
+
+
+async def test_who_is_refused_slowly_is_told_why() -> None:
+    async with place(Room(), inside_max=0, arrival_seconds=0.1) as here:
+        caller = await here.caller()
+        refusal = await caller.ask(post(b"{}")[:-1])
+        assert (refusal.status, refusal.code) == (429, "too_busy")
+
+
+@pytest.mark.parametrize("sent", [b"GET /", post(b"{}")[:-1]], ids=["head", "body"])
+async def test_who_is_half_there_at_the_end_may_send_it_again(sent: bytes) -> None:
+    async with place(Room()) as here:
+        caller, idle = await here.caller(), await here.caller()
+        await caller.send(sent)
+        await until(lambda: len(here.state.connections) == 2)
+        await asyncio.sleep(0.05)
+        for connection in list(here.state.connections):
+            connection.shutdown()
+        assert (await caller.answer()).status == 429
+        assert await caller.closed() and await idle.closed()
+
+
+async def test_a_body_that_waits_for_its_turn_is_counted() -> None:
+    room = Room()
+    async with place(room) as here:
+        caller = await here.caller()
+        await caller.send(post(b"1", "/a") + post(b"x" * 1000, "/b"))
+        await until(lambda: room.inside == 1)
+        assert here.admission.held_bytes == 1000
+        room.door.set()
+        assert [(await caller.answer()).status for _ in range(2)] == [200, 200]
+        assert here.admission.held_bytes == 0
+        room.door.clear()
+        await caller.send(post(b"1", "/a") + post(b"x" * 1000, "/b"))
+        await until(lambda: room.inside == 1)
+        # Nothing is read meanwhile, so it is seen when the first one is answered.
+        caller.leave()
+        room.door.set()
+        await until(lambda: here.admission.held_bytes == 0 and not here.state.connections)
+
+
 # -- whoever does not read --
 
 
@@ -146,6 +191,45 @@ async def test_a_closed_connection_is_not_kept_for_who_does_not_read() -> None:
         await until(lambda: here.state.total_requests == 1)
         assert here.state.connections
         await until(lambda: not here.state.connections)
+
+
+async def test_an_answer_that_breaks_off_leaves_no_connection_behind() -> None:
+    async def broken(scope: Any, receive: Any, send: Any) -> None:
+        # Less than what is asked to wait for the reader, and more than goes on its way without it.
+        here.door.transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
+        await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"3000000")]})
+        await send({"type": "http.response.body", "body": b"x" * 60_000, "more_body": True})
+        raise RuntimeError("broken")
+
+    async with place(broken, reading_seconds=0.3) as here:
+        lazy = await stalled(here)
+        await lazy.send(get())
+        await until(lambda: here.state.connections)
+        await until(lambda: not here.state.connections)
+        assert here.admission.inside == 0
+
+
+async def test_who_reads_on_has_a_place_again() -> None:
+    done = asyncio.Event()
+
+    async def long(scope: Any, receive: Any, send: Any) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"20000001")]})
+        await send({"type": "http.response.body", "body": b"x" * 20_000_000, "more_body": True})
+        await send({"type": "http.response.body", "body": b"", "more_body": True})
+        await done.wait()
+        await send({"type": "http.response.body", "body": b"x"})
+
+    async with place(long) as here:
+        reader, writer = await asyncio.open_connection("127.0.0.1", here.port)
+        writer.write(get())
+        await until(lambda: here.admission.inside == 0 and here.state.tasks)
+        await reader.readuntil(b"\r\n\r\n")
+        await reader.readexactly(20_000_000)
+        await until(lambda: here.admission.inside == 1)
+        done.set()
+        await reader.readexactly(1)
+        await until(lambda: here.admission.inside == 0)
+        writer.transport.abort()
 
 
 async def test_refusals_that_nobody_reads_fill_no_memory() -> None:

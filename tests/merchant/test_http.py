@@ -174,4 +174,4 @@ async def test_the_rate_of_a_new_key_is_in_the_audit_log(db: Database, shop: Mer
 async def test_a_missing_body_is_told_in_words(client: httpx.AsyncClient, method: str, path: str) -> None:
     answer = (await client.request(method, path, headers=key())).json()
     assert (answer["field"], answer["reason"]) == ("body", "a body is missing")
-    assert answer["detail"] == "body 填写有误:缺少请求体"
+    assert answer["detail"] == "body 填写有误：缺少请求体"

@@ -29,7 +29,7 @@ def rfm(report: Report, speech: Speech) -> Told:
     name = speech(best.name_zh, best.name_en)
     fact = speech(
         f"{since}买过的 {speech.count(found.members)} 位会员里，{name}有 {speech.count(best.members)} 位"
-        f"({speech.percent(best.member_share_bps)})，买走会员销售的 {speech.percent(best.net_share_bps)}。",
+        f"（{speech.percent(best.member_share_bps)}），买走会员销售的 {speech.percent(best.net_share_bps)}。",
         f"Of {speech.count(found.members)} members who bought {since}, {speech.count(best.members)} are "
         f"“{name}” ({speech.percent(best.member_share_bps)}) and made {speech.percent(best.net_share_bps)} of sales.",
     )

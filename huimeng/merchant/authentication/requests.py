@@ -76,7 +76,7 @@ class Doorman:
             if name not in _WANTED:
                 continue
             text = value.decode("latin-1")
-            # HTTP/2 sends each cookie in a header of its own.
+            # A proxy may hand on each cookie in a header of its own, as HTTP/2 has them.
             found[name] = f"{found[name]}; {text}" if name == b"cookie" and name in found else text
         return Carried(
             _cookie(found.get(b"cookie", ""), self.cookie_name),

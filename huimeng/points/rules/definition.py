@@ -121,7 +121,7 @@ def _check_lists(wanted: Definition) -> None:
         _check_texts(field, getattr(wanted, field), longest)
     _check_count("stores", wanted.stores)
     if not set(wanted.weekdays) <= set(range(1, 8)):
-        raise InvalidInput("weekdays", "1 (Monday) to 7 (Sunday)", "须为 1（周一）到 7(周日)")
+        raise InvalidInput("weekdays", "1 (Monday) to 7 (Sunday)", "须为 1（周一）到 7（周日）")
 
 
 def _check_texts(field: str, values: Collection[str], longest: int) -> None:

@@ -129,7 +129,7 @@ export default defineWords(
     say_region_changed: '修改了区域“{what}”的{fields}',
     say_export_audit: '导出了操作日志',
     say_export_import_result: '下载了“{file}”的问题行',
-    say_other: '{action}:{what}',
+    say_other: '{action}：{what}',
     change_more: '加 {n}',
     change_less: '减 {n}',
     no_reason: '未填',
