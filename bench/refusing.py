@@ -24,6 +24,7 @@ class Refusing(asyncio.Protocol):
         self._connections = server_state.connections
         self._parser = httptools.HttpRequestParser(self)
 
+    # Narrower than asyncio has it: what listens by TCP gives no less.
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         self.transport = transport
         self._connections.add(self)

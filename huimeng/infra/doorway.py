@@ -77,6 +77,7 @@ class Doorway(HttpToolsProtocol):
         self._waiting_bytes = 0
         self._place: Place | None = None
 
+    # Narrower than asyncio has it, as uvicorn's own: what listens by TCP or TLS gives no less.
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
         self.flow = _Flow(transport, self.pipeline)
