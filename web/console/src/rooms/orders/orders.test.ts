@@ -3,38 +3,10 @@ import { expect, it } from 'vitest'
 import OrderDetail from './OrderDetail.vue'
 import OrderList from './OrderList.vue'
 import { answer, asking } from '@/shared/confirm'
-import type { Line } from '@/shared/orders/order'
 import { mountPage } from '@/shared/testing/mount'
+import { LINE, SUMMARY } from '@/shared/testing/orders'
 
 const page = (...items: unknown[]): unknown => ({ items, next_cursor: null })
-const LINE: Line = {
-  line_no: 1,
-  sku: 'milk',
-  product: '鲜牛奶',
-  category: '乳品',
-  quantity: '3.0000',
-  list_fen: 3000,
-  paid_fen: 2999,
-  refunded_quantity: '1.0000',
-  refunded_fen: 999,
-  points_earned: 29,
-  growth_earned: 0,
-  points_reversed: 9,
-  growth_reversed: 0,
-}
-const SUMMARY = {
-  order_id: '9216',
-  source: 'pos',
-  store_id: 7,
-  business_day: '2026-03-11',
-  order_no: 'A1',
-  member_id: '2048',
-  ordered_at: '2026-03-11T04:00:00Z',
-  list_fen: 3000,
-  paid_fen: 2999,
-  refunded_fen: 999,
-  status: 'partly_refunded',
-}
 const ORDER = {
   ...SUMMARY,
   lines: [LINE],

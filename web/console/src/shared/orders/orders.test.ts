@@ -1,37 +1,13 @@
 import { flushPromises } from '@vue/test-utils'
 import { expect, it, test, vi } from 'vitest'
-import { isWithin, leftOf, lineName, pickedOf, plainQuantity, refundLine, type Line, type Order } from './order'
+import { isWithin, leftOf, lineName, pickedOf, plainQuantity, refundLine, type Order } from './order'
 import RefundForm from './RefundForm.vue'
 import { answer, asking } from '@/shared/confirm'
 import { mountPage, refusal, type Call } from '@/shared/testing/mount'
+import { LINE, SUMMARY } from '@/shared/testing/orders'
 
-const LINE: Line = {
-  line_no: 1,
-  sku: 'milk',
-  product: '鲜牛奶',
-  category: '乳品',
-  quantity: '3.0000',
-  list_fen: 3000,
-  paid_fen: 2999,
-  refunded_quantity: '1.0000',
-  refunded_fen: 999,
-  points_earned: 29,
-  growth_earned: 0,
-  points_reversed: 9,
-  growth_reversed: 0,
-}
 const ORDER: Order = {
-  order_id: '9216',
-  source: 'pos',
-  store_id: 7,
-  business_day: '2026-03-11',
-  order_no: 'A1',
-  member_id: '2048',
-  ordered_at: '2026-03-11T04:00:00Z',
-  list_fen: 3000,
-  paid_fen: 2999,
-  refunded_fen: 999,
-  status: 'partly_refunded',
+  ...SUMMARY,
   lines: [LINE],
   tenders: [{ kind: 'wechat', amount_fen: 2999, refunded_fen: 999 }],
   earned: [],
