@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import msgspec
 
@@ -35,6 +35,7 @@ from huimeng.checkout.values import (
     TenderView,
     TriedOut,
 )
+from huimeng.infra.cache import Cache
 from huimeng.infra.crypto import MerchantKeys
 from huimeng.infra.database import Connection, Database
 from huimeng.infra.teller import read_rows, rehearse
@@ -67,19 +68,22 @@ from huimeng.points.store import EarnCapShelf, EarningRulesShelf
 QUOTE_MINUTES = 30
 # A till's clock may be wrong, but not by more than a time zone.
 _CLOCK_TOLERANCE = timedelta(days=1)
-_STORES_TTL_SECONDS = 2.0
 Buyer = Literal["member", "anonymous"]
 StatusName = Literal["completed", "partly_refunded", "refunded", "voided"]
 
 
+class _Shop(NamedTuple):
+    book: StoreBook
+    currency: str
+
+
 class Till:
-    """One a process: it remembers the stores for 2 seconds and currencies, which never change, and signs quotes."""
+    """One a process: it remembers a merchant's stores for 2 seconds, and signs quotes."""
 
     def __init__(self, db: Database, signing_key: bytes) -> None:
         self._db = db
         self._key = signing_key
-        self._stores: dict[int, tuple[float, StoreBook]] = {}
-        self._currencies: dict[int, str] = {}
+        self._shops: Cache[int, _Shop] = Cache(self._load, time.monotonic)
 
     async def complete(self, merchant_id: int, body: OrderIn, key: str, fingerprint: bytes) -> CompleteOrder:
         """The command for an order; InvalidInput, UnknownStore, QuoteExpired."""
@@ -101,7 +105,7 @@ class Till:
             sum(earnings.growth_by_line),
             earned_out(earnings),
             lines_out(order, earnings),
-            reasons_out(earnings.explanation, self._currencies[merchant_id]),
+            reasons_out(earnings.explanation, await self._currency(merchant_id)),
             self._seal_quote(merchant_id, order, versions, deadline),
             deadline,
         )
@@ -129,7 +133,7 @@ class Till:
             sum(now.growth_by_line),
             earned_out(tried),
             lines_out(order, tried),
-            reasons_out(tried.explanation, self._currencies[merchant_id]),
+            reasons_out(tried.explanation, await self._currency(merchant_id)),
         )
 
     async def _earnings(
@@ -189,7 +193,7 @@ class Till:
             lines=_lines(body),
             tenders=tuple(TenderInput(tender.kind, tender.amount_fen) for tender in body.tenders),
         )
-        check(order, self._currencies[merchant_id])
+        check(order, await self._currency(merchant_id))
         if at > utc_now() + _CLOCK_TOLERANCE:
             raise InvalidInput("ordered_at", "lies in the future", "晚于当前时间")
         if order.paid_fen >= 0 and any(tender.amount_fen < 0 for tender in order.tenders):
@@ -201,17 +205,20 @@ class Till:
         return (await self._store(merchant_id, code)).store_id
 
     async def _store(self, merchant_id: int, code: str) -> Store:
-        kept = self._stores.get(merchant_id)
-        if kept is None or kept[0] < time.monotonic() or code not in kept[1].by_code:
-            async with self._db.tenant(merchant_id) as conn:
-                book = await load_stores(conn, merchant_id)
-                if merchant_id not in self._currencies:
-                    self._currencies[merchant_id] = (await get_merchant(conn, merchant_id)).currency
-            kept = self._stores[merchant_id] = (time.monotonic() + _STORES_TTL_SECONDS, book)
-        found = kept[1].by_code.get(code)
+        found = (await self._shops.get(merchant_id)).book.by_code.get(code)
+        if found is None:
+            # It may have been opened a moment ago.
+            found = (await self._shops.refresh(merchant_id)).book.by_code.get(code)
         if found is None:
             raise UnknownStore(store=code)
         return found
+
+    async def _load(self, merchant_id: int) -> _Shop:
+        async with self._db.tenant(merchant_id) as conn:
+            return _Shop(await load_stores(conn, merchant_id), (await get_merchant(conn, merchant_id)).currency)
+
+    async def _currency(self, merchant_id: int) -> str:
+        return (await self._shops.get(merchant_id)).currency
 
     # Quotes: the rule versions and the bill they belong to, signed, so that nothing has to be stored.
 

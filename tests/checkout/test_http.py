@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import AsyncIterator
 from datetime import timedelta
@@ -12,12 +13,15 @@ import pytest
 from litestar import Litestar
 from litestar.exceptions import HTTPException
 
+from huimeng.checkout import service
 from huimeng.checkout.http import routes
 from huimeng.checkout.service import Till
 from huimeng.infra.http import on_business_error, on_fault, on_http_exception
 from huimeng.kernel.errors import BusinessError
 from huimeng.kernel.times import utc_now
 from huimeng.merchant.authentication import Principal
+from huimeng.merchant.service import create_store, load_stores
+from huimeng.merchant.values import StoreInput
 from tests.desk import Desk, new_key
 
 
@@ -59,6 +63,29 @@ async def send(client: httpx.AsyncClient, path: str, body: Any, key: str | None 
     answer = await client.post(path, content=content, headers=headers)
     found: dict[str, Any] = answer.json()
     return answer.status_code, found
+
+
+async def test_a_rush_reads_the_stores_once(client: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    readings = []
+    load = load_stores
+
+    async def counted(conn: Any, merchant_id: int) -> Any:
+        readings.append(merchant_id)
+        await asyncio.sleep(0.05)
+        return await load(conn, merchant_id)
+
+    monkeypatch.setattr(service, "load_stores", counted)
+    answers = await asyncio.gather(*(send(client, "/v1/orders", bill()) for _ in range(20)))
+    assert {status for status, _ in answers} == {201}
+    assert len(readings) == 1
+
+
+async def test_a_store_opened_a_moment_ago_is_known(client: httpx.AsyncClient, desk: Desk) -> None:
+    assert (await send(client, "/v1/orders", bill()))[0] == 201
+    assert (await send(client, "/v1/orders", bill(store="new")))[0] == 422
+    async with desk.db.tenant(desk.shop.merchant_id) as conn:
+        await create_store(conn, desk.shop.merchant_id, StoreInput(code="new", name="新店"))
+    assert (await send(client, "/v1/orders", bill(store="new")))[0] == 201
 
 
 HOSTILE: list[tuple[str, bytes]] = [

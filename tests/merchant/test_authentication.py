@@ -7,11 +7,12 @@ from typing import Any
 
 import pytest
 
+from huimeng.infra import cache
 from huimeng.infra.database import Database
 from huimeng.kernel.errors import InvalidInput, PermissionDenied, Unauthorized
 from huimeng.kernel.ids import cell_of
 from huimeng.merchant import service, store
-from huimeng.merchant.authentication import Authenticator, Principal, authenticate, memory
+from huimeng.merchant.authentication import Authenticator, Principal, authenticate
 from huimeng.merchant.errors import ApiKeyNotFound
 from huimeng.merchant.values import ApiKey, ApiKeyInput, Merchant
 
@@ -159,7 +160,7 @@ async def test_the_day_of_use_is_written_once_a_day(
 async def test_memory_of_unknown_keys_is_bounded(
     db: Database, shop: Merchant, check: Authenticator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(memory, "MAX_KEPT", 3)
+    monkeypatch.setattr(cache, "MAX_KEPT", 3)
     for key_id in range(1, 8):
         with pytest.raises(Unauthorized):
             await check(f"hm_{shop.merchant_id}_{key_id}_" + "a" * 43)

@@ -10,12 +10,12 @@ from weakref import WeakKeyDictionary
 
 import msgspec
 
+from huimeng.infra.cache import Cache
 from huimeng.infra.database import Database
 from huimeng.kernel.errors import Unauthorized
 from huimeng.kernel.ids import cell_of
 from huimeng.kernel.times import utc_now
 from huimeng.merchant import rules, store
-from huimeng.merchant.authentication.memory import Memory
 from huimeng.merchant.authentication.principal import Principal
 from huimeng.merchant.service import hash_secret
 from huimeng.merchant.values import StoredKey
@@ -35,7 +35,7 @@ class Authenticator:
     ) -> None:
         self._db = db
         self._now = now
-        self._keys: Memory[_Id, StoredKey | None] = Memory(self._load, monotonic)
+        self._keys: Cache[_Id, StoredKey | None] = Cache(self._load, monotonic)
 
     async def __call__(self, token: str) -> Principal:
         """Unauthorized, without a word about what was wrong; Unavailable when the database is away."""

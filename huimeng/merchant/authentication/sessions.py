@@ -9,11 +9,11 @@ from datetime import datetime
 
 import msgspec
 
+from huimeng.infra.cache import Cache
 from huimeng.infra.database import Database
 from huimeng.kernel.errors import Unauthorized
 from huimeng.kernel.ids import cell_of
 from huimeng.kernel.times import utc_now
-from huimeng.merchant.authentication.memory import Memory
 from huimeng.merchant.authentication.principal import Principal
 from huimeng.merchant.rules import ROLES, people
 from huimeng.merchant.rules.people import SessionToken
@@ -44,7 +44,7 @@ class Sessions:
     ) -> None:
         self._db = db
         self._now = now
-        self._sessions: Memory[_Id, StoredSession | None] = Memory(self._load, monotonic)
+        self._sessions: Cache[_Id, StoredSession | None] = Cache(self._load, monotonic)
 
     async def __call__(self, cookie: str) -> Person:
         """Unauthorized when the session is unknown, ended, idle for too long, or of somebody who left."""

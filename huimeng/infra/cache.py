@@ -15,7 +15,7 @@ K = TypeVar("K", bound=Hashable)
 V = TypeVar("V")
 
 
-class Memory(Generic[K, V]):
+class Cache(Generic[K, V]):
     """load(key) is asked at most once at a time for each key."""
 
     def __init__(self, load: Callable[[K], Awaitable[V]], monotonic: Callable[[], float]) -> None:
@@ -31,7 +31,7 @@ class Memory(Generic[K, V]):
         # When an entry ends under load, one look-up serves everybody who waits for it.
         loading = self._loading.get(key)
         if loading is None:
-            loading = self._loading[key] = asyncio.create_task(self._read(key))
+            loading = self._loading[key] = asyncio.create_task(self.refresh(key))
             loading.add_done_callback(lambda _: self._loading.pop(key, None))
         return await asyncio.shield(loading)
 
@@ -44,10 +44,14 @@ class Memory(Generic[K, V]):
     def forget(self, key: K) -> None:
         self.kept.pop(key, None)
 
-    async def _read(self, key: K) -> V:
+    async def refresh(self, key: K) -> V:
+        """A look-up of one's own, for who knows that there is something newer."""
         # Taken before the look-up: what was read can't be newer than this.
         read_at = self._monotonic()
         value = await self._load(key)
+        kept = self.kept.get(key)
+        if kept is not None and kept[0] > read_at:
+            return value
         self.kept[key] = (read_at, value)
         self.kept.move_to_end(key)
         while len(self.kept) > MAX_KEPT:
