@@ -76,6 +76,8 @@ class Admission:
         self.arrival_seconds = arrival_seconds
         self.reading_seconds = reading_seconds
         self.held_bytes = 0
+        # Refusals that the metric does not know of yet.
+        self.uncounted = 0
         self.inside = 0
         self._inside_max = inside_max
 

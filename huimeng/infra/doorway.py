@@ -26,11 +26,12 @@ _HELD_MAX = 64 * 1024 * 1024
 # Of one connection, sent before the answers to those before them.
 _WAITING_MAX = 16
 # Who looks after the process must get through also then.
-_ALWAYS = frozenset({"/healthz", "/readyz", "/metrics"})
+_ALWAYS = frozenset({b"/healthz", b"/readyz", b"/metrics"})
 # Its route takes the body piece by piece, with a patience of its own.
-_TAKES_ITS_TIME = frozenset({"/v1/imports"})
+_TAKES_ITS_TIME = frozenset({b"/v1/imports"})
 _VERSIONS = frozenset({"1.0", "1.1"})
 
+_COUNT_SECONDS = 0.1
 _refused = metrics.REFUSED.labels("too_busy")
 
 # What of a request has arrived, or what is done with the rest of it.
@@ -66,6 +67,7 @@ class Doorway(HttpToolsProtocol):
         super().__init__(config, server_state, app_state, _loop)
         self._admission = admission
         self._stage = _NOTHING
+        self._head: list[tuple[bytes, bytes]] = []
         # Of the piece that is being looked at, and what came since the last that was worth something.
         self._piece_bytes = self._idle_bytes = 0
         self._held = bytearray()
@@ -142,14 +144,17 @@ class Doorway(HttpToolsProtocol):
         self.parser.feed_data(b"\r\n".join((*head, b"", b"")))
 
     def on_message_begin(self) -> None:
-        super().on_message_begin()
+        # Only what refusing needs; the rest is uvicorn's when it is passed on.
+        self.url = b""
+        self.headers = []
+        self.expect_100_continue = False
         self._unset_keepalive_if_required()
         self._end_patience()
         self._stage = _HEAD
         self._idle_bytes = -self._piece_bytes
 
     def on_headers_complete(self) -> None:
-        path = self.url.partition(b"?")[0].decode("latin-1")
+        path = self.url.partition(b"?")[0]
         if self.parser.get_http_version() not in _VERSIONS or self.parser.get_method() == b"CONNECT":
             # The parser takes a line without a version for HTTP/0.9.
             self._refuse(self._admission.malformed, close=True)
@@ -179,7 +184,7 @@ class Doorway(HttpToolsProtocol):
 
     def _keep_head(self) -> None:
         """What follows a body would be taken for what a proxy has written at the head: it goes to a list of its own."""
-        self.headers = self.headers.copy()
+        self._head, self.headers = self.headers, self.headers.copy()
 
     def _is_large(self) -> bool:
         """The head that has just ended; most need no counting."""
@@ -231,6 +236,10 @@ class Doorway(HttpToolsProtocol):
         self._end_patience()
         waits = self._answering
         body = self._take_held()
+        url, headers, expects = self.url, self.headers, self.expect_100_continue
+        super().on_message_begin()
+        self.url, self.headers, self.expect_100_continue = url, headers, expects
+        self.scope["headers"] = self._head
         super().on_headers_complete()
         if waits:
             self._waiting_bytes += len(body)
@@ -268,7 +277,7 @@ class Doorway(HttpToolsProtocol):
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
         scope = cycle.scope
-        if scope["path"] not in _ALWAYS:
+        if scope["raw_path"] not in _ALWAYS:
             if self._admission.full:
                 # Its turn has come when there is no place. What follows it on this connection may be sent again.
                 cycle.response_complete = True
@@ -335,13 +344,23 @@ class Doorway(HttpToolsProtocol):
         if self.transport.is_closing():
             return
         if refusal is self._admission.busy:
-            _refused.inc()
+            self._count_refusal()
         # Who asks on and on without reading the answers is not to fill the memory with them.
         close = close or self.flow.write_paused
         head, body = refusal.answer(language_of(headers), self.server_state.default_headers, close=close)
         self.transport.write(head if method == b"HEAD" else head + body)
         if close:
             self._close()
+
+    def _count_refusal(self) -> None:
+        """The counter is shared with other processes, which costs a tenth of a refusal each time."""
+        if not self._admission.uncounted:
+            self.loop.call_later(_COUNT_SECONDS, self._count)
+        self._admission.uncounted += 1
+
+    def _count(self) -> None:
+        _refused.inc(self._admission.uncounted)
+        self._admission.uncounted = 0
 
     def _close(self) -> None:
         self._end_patience()
