@@ -19,6 +19,8 @@ _LENGTH = re.compile(rb"\r\ncontent-length: *(\d+)", re.IGNORECASE)
 _HEADERS_END = b"\r\n\r\n"
 _DIGITS = 12
 _PATIENCE_SECONDS = 20.0
+# What a latency of an open loop may be too long by.
+_TICK_SECONDS = 0.001
 
 
 class Client(msgspec.Struct):
@@ -194,7 +196,10 @@ class Load:
                         pending -= 1
 
     def _open(self, rate: float, seconds: float) -> None:
-        """Orders are due at fixed times, whatever the server does; one that finds no free connection waits."""
+        """Orders are due at fixed times, whatever the server does; one that finds no free connection waits.
+
+        It looks once a tick: woken for each answer, it would take the server's processors from it.
+        """
         free = deque(self._by_fd.values())
         begun = time.perf_counter()
         due, end, step = begun, begun + seconds, 1 / rate
@@ -209,8 +214,8 @@ class Load:
                     due += step
             if now > end + _PATIENCE_SECONDS:
                 raise TimeoutError("the server does not answer")
-            waits = max(0.0, due - now) if due < end and free else 0.05
-            for fd, _ in self._poll.poll(waits):
+            time.sleep(_TICK_SECONDS)
+            for fd, _ in self._poll.poll(0):
                 connection = self._by_fd[fd]
                 if self._done(connection, time.perf_counter()):
                     free.append(connection)
