@@ -15,7 +15,7 @@ from bench.serve import server
 
 CONNECTIONS = 64
 # Of impatient customers: enough for every refusal on its way.
-CROWD = 768
+CROWD = 1024
 MEMBERS = 40
 SECONDS = 4.0
 TIMES = (2, 5)

@@ -12,7 +12,7 @@ from huimeng.kernel.errors import BusinessError, HeadTooLarge, NotHttp, RequestT
 
 # Requests in the framework's hands, of one process. Fewer leave its batches small when there is most to do; more only
 # wait there.
-INSIDE_MAX = 192
+INSIDE_MAX = 256
 # Of a request, from its first byte to its last: who takes longer holds a connection until then, never a place inside.
 ARRIVAL_SECONDS = 10.0
 # Who takes nothing of an answer for so long is left; a download that somebody holds up may take a while.
