@@ -7,10 +7,11 @@ from decimal import Decimal
 
 import msgspec
 
+from huimeng.kernel.currency import step_fen
 from huimeng.kernel.errors import InvalidInput
-from huimeng.kernel.money import allocate
+from huimeng.kernel.money import allocate, towards_zero
 from huimeng.order.errors import OrderNotRefundable, RefundTooLarge
-from huimeng.order.rules import Line, LineInput, Order, Status, Tender, is_given_back, product_of
+from huimeng.order.rules import Line, LineInput, Order, Status, Tender, check_money, is_given_back, product_of
 
 
 class WantedLine(msgspec.Struct, frozen=True):
@@ -35,7 +36,7 @@ class LineRefund(msgspec.Struct, frozen=True):
 def plan_refund(order: Order, wanted: Sequence[WantedLine] | None, currency: str) -> list[LineRefund]:
     """Refunds for these parts of lines, or for all that is left (None); raises when it is more than is left.
 
-    currency: the merchant's, for the words of the refusal.
+    currency: the merchant's, for the words of the refusal, and for what is the smallest amount.
     """
     if order.status in (Status.REFUNDED, Status.VOIDED):
         raise OrderNotRefundable()
@@ -77,11 +78,13 @@ def _refund_line(line: Line, part: WantedLine, currency: str) -> LineRefund:
     whole = quantity == left_quantity and (part.amount_fen is None or part.amount_fen == left_fen)
     if part.amount_fen is not None:
         amount = part.amount_fen
+        if amount != left_fen:
+            check_money("lines.amount_fen", amount, currency)
     elif whole:
         amount = left_fen
     else:
         paid_for = int(line.paid_fen * (line.refunded_quantity + quantity) / line.quantity)
-        amount = paid_for - line.refunded_fen
+        amount = towards_zero(paid_for, step_fen(currency)) - line.refunded_fen
         if (amount < 0) != (left_fen < 0):
             # Amounts that went back earlier have paid for this piece already.
             amount = 0
@@ -146,17 +149,22 @@ def freed_of_caps(earned: Earned, amount: int) -> list[int]:
     return [now - then for now, then in zip(after, before, strict=True)]
 
 
-def share_over_tenders(tenders: Sequence[Tender], amount_fen: int) -> list[int]:
-    """How refunded money is shared over the tenders, by what is left of each: none gets back more than it paid."""
+def share_over_tenders(tenders: Sequence[Tender], amount_fen: int, step: int) -> list[int]:
+    """How refunded money is shared over the tenders, by what is left of each: none gets back more than it paid.
+
+    Each gets a multiple of step, the currency's smallest amount, when all that is there to share are.
+    """
     left = [max(0, tender.left_fen) for tender in tenders]
     if not tenders:
         return []
     if not 0 < amount_fen <= sum(left):
         return [amount_fen] + [0] * (len(tenders) - 1)
-    return allocate(amount_fen, left)
+    if any(fen % step for fen in (amount_fen, *left)):
+        step = 1
+    return [share * step for share in allocate(amount_fen // step, [fen // step for fen in left])]
 
 
-def given_back(tenders: Sequence[Tender], wanted: Sequence[tuple[str, int]]) -> list[int]:
+def given_back(tenders: Sequence[Tender], wanted: Sequence[tuple[str, int]], step: int) -> list[int]:
     """What the caller says it gave back, by tender: to those of the same kind first, the rest to what is left."""
     shares = [0] * len(tenders)
     rest = 0
@@ -171,7 +179,7 @@ def given_back(tenders: Sequence[Tender], wanted: Sequence[tuple[str, int]]) -> 
         msgspec.structs.replace(tender, refunded_fen=tender.refunded_fen + share)
         for tender, share in zip(tenders, shares, strict=True)
     ]
-    return [share + more for share, more in zip(shares, share_over_tenders(after, rest), strict=True)]
+    return [share + more for share, more in zip(shares, share_over_tenders(after, rest, step), strict=True)]
 
 
 class Goods(msgspec.Struct, frozen=True):

@@ -1,4 +1,4 @@
-"""Amounts as people read them, in the merchant's currency; an amount is an integer of hundredths of its unit."""
+"""Amounts and counts as people read them; an amount is an integer of hundredths of the currency's unit."""
 
 from __future__ import annotations
 
@@ -45,6 +45,11 @@ def _of(code: str) -> _Currency:
     return _KNOWN.get(code) or _Currency(code, code, f"{code} ", digits)
 
 
+def step_fen(currency: str) -> int:
+    """The smallest amount there is, in hundredths of the unit: a currency without a smaller unit has whole ones."""
+    return 100 if _of(currency).digits == 0 else 1
+
+
 def money_text(fen: int, currency: str, lang: Lang) -> str:
     """1,234.50 港元, HK$1,234.50; a currency without a smaller unit is rounded half away from zero: 1,235 日元."""
     found = _of(currency)
@@ -56,6 +61,12 @@ def money_text(fen: int, currency: str, lang: Lang) -> str:
         amount = f"{size // 100:,}.{size % 100:02d}".ljust(len(f"{size // 100:,}") + 1 + found.digits, "0")
     minus = "-" if fen < 0 and size else ""
     return f"{minus}{amount} {found.zh}" if lang == "zh" else f"{minus}{found.sign}{amount}"
+
+
+def counted(number: int | str, things: str) -> str:
+    """In English: 1 point, 2 points, 1,250 members, 1 growth; a number that is text stands as it is."""
+    text = number if isinstance(number, str) else f"{number:,}"
+    return f"{text} {things.removesuffix('s') if text == '1' else things}"
 
 
 def unit_text(currency: str, lang: Lang) -> str:

@@ -26,6 +26,12 @@ def format_fen(fen: int) -> str:
     return f"{sign}{abs(fen) // 100}.{abs(fen) % 100:02d}"
 
 
+def towards_zero(fen: int, step: int) -> int:
+    """The nearest multiple of step that is not farther from zero."""
+    size = abs(fen) - abs(fen) % step
+    return size if fen >= 0 else -size
+
+
 def allocate(total: int, weights: Sequence[int]) -> list[int]:
     """Shares of a total >= 0 by weights >= 0, summing to it exactly (largest remainder, earlier index wins a tie).
 

@@ -10,6 +10,7 @@ from decimal import Decimal
 
 import msgspec
 
+from huimeng.kernel.currency import step_fen, unit_text
 from huimeng.kernel.errors import InvalidInput
 from huimeng.kernel.money import FEN_MAX
 from huimeng.order.errors import TendersDontAddUp
@@ -84,6 +85,7 @@ def check(order: OrderInput, currency: str) -> None:
         raise InvalidInput("ordered_at", "needs a time zone offset", "须带时区")
     if not 1990 <= order.ordered_at.year <= 2200:
         raise InvalidInput("ordered_at", "year 1990 to 2200", "年份须在 1990 到 2200 之间")
+    step = step_fen(currency)
     for number, line in enumerate(order.lines, 1):
         where = f"lines[{number - 1}]"
         _text(f"{where}.sku", line.sku, 64)
@@ -94,8 +96,12 @@ def check(order: OrderInput, currency: str) -> None:
             raise InvalidInput(f"{where}.quantity", "a decimal with up to 4 places", "须是最多 4 位小数的数")
         if abs(line.paid_fen) > FEN_MAX or abs(line.list_fen) > FEN_MAX:
             raise InvalidInput(f"{where}.paid_fen", "out of range", "金额超出范围")
+        if step > 1:
+            check_money(f"{where}.paid_fen", line.paid_fen, currency)
+            check_money(f"{where}.list_fen", line.list_fen, currency)
     for tender in order.tenders:
         check_tender(tender.kind)
+        check_money("tenders", tender.amount_fen, currency)
     tenders_fen = sum(tender.amount_fen for tender in order.tenders)
     if order.tenders and tenders_fen != order.paid_fen:
         raise TendersDontAddUp(tenders_fen=tenders_fen, paid_fen=order.paid_fen, currency=currency)
@@ -104,6 +110,18 @@ def check(order: OrderInput, currency: str) -> None:
 def check_tender(kind: str) -> None:
     if kind not in TENDER_KINDS:
         raise InvalidInput("tenders.kind", f"one of {', '.join(TENDER_KINDS)}", "未知的支付方式")
+
+
+def check_money(field: str, fen: int, currency: str) -> None:
+    """InvalidInput for a part of a unit in a currency that has whole ones only."""
+    if fen % step_fen(currency) == 0:
+        return
+    zh, en = unit_text(currency, "zh"), unit_text(currency, "en")
+    raise InvalidInput(
+        field,
+        f"{en} has no smaller unit; whole amounts only, a multiple of 100",
+        f"{zh}没有小数，金额须是整数，即 100 的倍数",
+    )
 
 
 def check_text(field: str, value: str, longest: int, *, required: bool = False) -> None:

@@ -17,7 +17,8 @@ from huimeng.ledger import service as ledger
 from huimeng.ledger.rules import Kind, Lot, Unit
 from huimeng.ledger.service import HistoryRow
 from huimeng.member.errors import MemberNotFound
-from huimeng.merchant.service import EVERYTHING, list_regions, load_stores
+from huimeng.merchant.service import EVERYTHING, get_merchant, list_regions, load_stores
+from huimeng.order.rules import check_money
 from huimeng.points import store
 from huimeng.points.errors import (
     DraftIsOver,
@@ -353,6 +354,7 @@ async def _checked(
 ) -> Rule:
     name = check_name(wanted.name)
     definition = check_definition(wanted.definition)
+    check_money("minimum_fen", definition.minimum_fen, (await get_merchant(conn, merchant_id)).currency)
     begins = now if wanted.effective_from is None else _time("effective_from", wanted.effective_from)
     ends = None if wanted.effective_until is None else _time("effective_until", wanted.effective_until)
     if ends is not None and ends <= begins:

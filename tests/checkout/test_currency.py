@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Any
 
 import httpx
 import pytest
 
+from huimeng.checkout.rules import given_back, share_over_tenders
 from huimeng.entry.context import Context
-from huimeng.kernel.currency import Lang, money_text, unit_text
+from huimeng.kernel.currency import Lang, counted, money_text, step_fen, unit_text
+from huimeng.kernel.money import towards_zero
+from huimeng.order.rules import Tender
 from tests.conftest import make_shop
 from tests.served import application, caller, fresh, token
 
@@ -40,6 +45,25 @@ def test_a_currency_without_a_name_goes_by_its_code() -> None:
     assert [unit_text(code, lang) for code in ("CNY", "CHF") for lang in ("zh", "en")] == ["元", "yuan", "CHF", "CHF"]
 
 
+def test_the_smallest_amount_of_a_currency() -> None:
+    assert [step_fen(code) for code in ("JPY", "KRW", "XOF", "CNY", "KWD", "CHF")] == [100, 100, 100, 1, 1, 1]
+    assert [towards_zero(fen, 100) for fen in (33_333, -33_333, 100, 99, -99)] == [33_300, -33_300, 100, 0, 0]
+
+
+def test_a_count_of_one_is_singular() -> None:
+    told = [counted(number, "points") for number in (0, 1, 1_250, "1", "1.5")] + [counted(1, "growth")]
+    assert told == ["0 points", "1 point", "1,250 points", "1 point", "1.5 points", "1 growth"]
+
+
+def test_tenders_share_whole_amounts() -> None:
+    paid = [Tender("cash", 50_000), Tender("wechat", 50_000)]
+    assert share_over_tenders(paid, 33_300, 100) == [16_700, 16_600]
+    assert share_over_tenders(paid, 33_300, 1) == [16_650, 16_650]
+    assert given_back(paid, [("card", 33_300)], 100) == [16_700, 16_600]
+    # Of what was taken with a part of a unit before, nothing is kept back.
+    assert share_over_tenders([Tender("cash", 50_050), Tender("wechat", 50_000)], 100_050, 100) == [50_050, 50_000]
+
+
 async def post(client: httpx.AsyncClient, path: str, body: Any, lang: str = "zh") -> Any:
     return (await client.post(path, json=body, headers={**fresh(), "Accept-Language": lang})).json()
 
@@ -67,7 +91,7 @@ async def test_the_till_speaks_of_the_merchants_money(
         (earned,) = (await client.get(f"/v1/orders/{done['order_id']}")).json()["earned"]
         (rule,) = earned["rules"]
         assert rule["text_zh"] == f"每{each_zh} 1 积分，得 1250 积分"
-        assert rule["text_en"] == f"1 points a {each_en}: 1250 points"
+        assert rule["text_en"] == f"1 point a {each_en}: 1250 points"
 
         much = {"lines": [{"line_no": 1, "amount_fen": 125_100}]}
         for path in (f"/v1/orders/{done['order_id']}/refunds", f"/v1/orders/{done['order_id']}/refunds/quote"):
@@ -76,3 +100,63 @@ async def test_the_till_speaks_of_the_merchants_money(
             assert (refused["detail"], refused["left"]) == (f"Line 1 has only {en} left to refund", 125_000)
         uneven = {**bill, "order_no": "A2", "tenders": [{"kind": "cash", "amount_fen": 0}]}
         assert (await post(client, "/v1/orders", uneven, "en"))["detail"].endswith(f", the lines to {en}")
+
+
+@asynccontextmanager
+async def yen_shop(context: Context) -> AsyncIterator[httpx.AsyncClient]:
+    shop = await make_shop(context.db, context.vault, currency="JPY")
+    async with application(context) as app, caller(app, await token(context, shop)) as client:
+        yield client
+
+
+NO_DECIMALS = "日元没有小数，金额须是整数，即 100 的倍数"
+
+
+async def refused(client: httpx.AsyncClient, path: str, body: Any, field: str) -> None:
+    told = await post(client, path, body)
+    assert (told["code"], told["detail"]) == ("invalid_input", f"{field} 填写有误：{NO_DECIMALS}")
+    assert (await post(client, path, body, "en"))["detail"].startswith(f"{field} is not valid: Japanese yen has no")
+
+
+async def test_a_bill_in_yen_is_whole(context: Context) -> None:
+    bill: dict[str, Any] = {"store": "s1", "order_no": "A1"}
+    tenders = [{"kind": "cash", "amount_fen": 50_050}, {"kind": "wechat", "amount_fen": 49_950}]
+    async with yen_shop(context) as client:
+        odd: list[tuple[dict[str, Any], str]] = [
+            ({"amount_fen": 1_050}, "lines[0].paid_fen"),
+            ({"lines": [{"paid_fen": 1_000}, {"paid_fen": 1_050}]}, "lines[1].paid_fen"),
+            ({"lines": [{"paid_fen": 1_000, "list_fen": 1_050}]}, "lines[0].list_fen"),
+            ({"amount_fen": 100_000, "tenders": tenders}, "tenders"),
+        ]
+        for more, field in odd:
+            await refused(client, "/v1/orders", {**bill, **more}, field)
+            await refused(client, "/v1/orders/quote", {"store": "s1", **more}, field)
+        assert (await post(client, "/v1/orders", {**bill, "amount_fen": 100_000}))["paid_fen"] == 100_000
+
+
+async def test_a_minimum_in_yen_is_whole(context: Context) -> None:
+    async with yen_shop(context) as client:
+        odd = {**RULE, "minimum_fen": 1_050}
+        await refused(client, "/v1/earning-rules", odd, "minimum_fen")
+        await refused(client, "/v1/earning-rules/drafts", odd, "minimum_fen")
+        bill = {"store": "s1", "amount_fen": 100_000}
+        await refused(client, "/v1/earning-rules/try", {"bill": bill, "rules": [odd]}, "minimum_fen")
+        made = await post(client, "/v1/earning-rules", {**RULE, "minimum_fen": 1_000})
+        assert made["current"]["minimum_fen"] == 1_000
+
+
+async def test_a_refund_in_yen_is_whole(context: Context) -> None:
+    async with yen_shop(context) as client:
+        paid = [{"kind": kind, "amount_fen": 50_000} for kind in ("cash", "wechat")]
+        lines = [{"quantity": "3", "paid_fen": 100_000}]
+        order = await post(client, "/v1/orders", {"store": "s1", "order_no": "A1", "lines": lines, "tenders": paid})
+        refunds = f"/v1/orders/{order['order_id']}/refunds"
+        await refused(client, refunds, {"lines": [{"line_no": 1, "amount_fen": 33_350}]}, "lines.amount_fen")
+        piece = {"lines": [{"line_no": 1, "quantity": "1"}]}
+        odd = [{"kind": "cash", "amount_fen": fen} for fen in (33_250, 50)]
+        await refused(client, refunds, {**piece, "tenders": odd}, "tenders")
+        few = [{"kind": "cash", "amount_fen": 100}]
+        assert (await post(client, refunds, {**piece, "tenders": few}))["detail"].endswith("合计须为 333 日元")
+        told = await post(client, refunds, piece)
+        assert told["tenders"] == [{"kind": "cash", "amount_fen": 16_700}, {"kind": "wechat", "amount_fen": 16_600}]
+        assert [(await post(client, refunds, piece))["amount_fen"] for _ in (2, 3)] == [33_300, 33_400]

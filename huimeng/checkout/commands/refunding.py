@@ -24,12 +24,13 @@ from huimeng.checkout.store import EARNING, Earnings
 from huimeng.checkout.values import RefundLineOut, RefundOut, TenderIn
 from huimeng.infra.audit import Action, acting
 from huimeng.infra.teller import Command, Needs, Rows
+from huimeng.kernel.currency import money_text, step_fen
 from huimeng.kernel.errors import InvalidInput, NotFound
 from huimeng.ledger.commands import account_needs, open_account, take_back
 from huimeng.ledger.rules import Kind, Unit, account_id
 from huimeng.ledger.values import ACCOUNT, CLOSED_LOT, Reference
 from huimeng.order.errors import OrderNotRefundable
-from huimeng.order.rules import STATUS_NAMES, Order, Status
+from huimeng.order.rules import STATUS_NAMES, Order, Status, check_money
 from huimeng.order.store import ORDER, NewRefund
 from huimeng.points.rules import periods
 from huimeng.points.store import EARN_CAP, EARNING_RULES
@@ -90,13 +91,14 @@ class RefundOrder(Command):
             raise NotFound("order")
         order: Order = rows.edit(ORDER, key)
         before = _status(order)
-        plans = plan_refund(order, self.wanted, rows.get(EARNING_RULES, (self.cell_id,)).currency)
+        currency = rows.get(EARNING_RULES, (self.cell_id,)).currency
+        plans = plan_refund(order, self.wanted, currency)
         if not plans and not self.void:
             raise OrderNotRefundable()
         refund_id = rows.take_id()
         taken = self._take_back(rows, order, refund_id, plans)
         amount = sum(plan.amount_fen for plan in plans)
-        tenders = self._give_back(order, amount)
+        tenders = self._give_back(order, amount, currency)
         lines_before = list(order.lines.values())
         for plan in plans:
             order.lines[plan.line_no] = plan.after
@@ -130,18 +132,22 @@ class RefundOrder(Command):
         action: Action = "order.voided" if self.void else "order.refunded"
         rows.audit(self.by, action, ("order", self.order_id), before=before, after=told)
 
-    def _give_back(self, order: Order, amount: int) -> list[TenderIn]:
+    def _give_back(self, order: Order, amount: int, currency: str) -> list[TenderIn]:
         """By which tenders the money goes back; the order remembers it."""
-        told = self.tenders
+        told, step = self.tenders, step_fen(currency)
         if told is None:
-            shares = share_over_tenders(order.tenders, amount)
+            shares = share_over_tenders(order.tenders, amount, step)
         elif sum(tender.amount_fen for tender in told) != amount:
-            raise InvalidInput("tenders", f"must add up to {amount} fen", f"合计须为 {amount} 分")
+            zh, en = money_text(amount, currency, "zh"), money_text(amount, currency, "en")
+            raise InvalidInput("tenders", f"must add up to {en}", f"合计须为 {zh}")
         elif any(tender.amount_fen * amount <= 0 for tender in told):
             raise InvalidInput("tenders", "each must be part of the refund", "每一项都须是退款的一部分")
         else:
-            self._check_left(order, told)
-            shares = given_back(order.tenders, [(tender.kind, tender.amount_fen) for tender in told])
+            # What was taken with a part of a unit before can go back as it came.
+            for tender in () if amount % step else told:
+                check_money("tenders", tender.amount_fen, currency)
+            self._check_left(order, told, currency)
+            shares = given_back(order.tenders, [(tender.kind, tender.amount_fen) for tender in told], step)
         before = order.tenders
         order.tenders = [
             msgspec.structs.replace(tender, refunded_fen=tender.refunded_fen + share)
@@ -151,14 +157,15 @@ class RefundOrder(Command):
             return list(told)
         return [TenderIn(tender.kind, share) for tender, share in zip(before, shares, strict=True) if share]
 
-    def _check_left(self, order: Order, told: Sequence[TenderIn]) -> None:
+    def _check_left(self, order: Order, told: Sequence[TenderIn], currency: str) -> None:
         """Money may go back another way (cash for a card that is gone), but no tender gives more than it took."""
         for kind in {tender.kind for tender in told}:
             paid = [tender for tender in order.tenders if tender.kind == kind]
             wanted = sum(tender.amount_fen for tender in told if tender.kind == kind)
             left = sum(tender.left_fen for tender in paid)
             if paid and wanted > max(0, left):
-                raise InvalidInput("tenders", f"{kind} has {left} fen left", f"{kind} 最多还能退 {left} 分")
+                zh, en = money_text(left, currency, "zh"), money_text(left, currency, "en")
+                raise InvalidInput("tenders", f"{kind} has {en} left", f"{kind} 最多还能退 {zh}")
 
     def _row(
         self, rows: Rows, refund_id: int, amount: int, lines: list[RefundLineOut], tenders: list[TenderIn]
