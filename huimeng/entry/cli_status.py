@@ -23,6 +23,7 @@ from huimeng.infra.embedded.locks import is_free
 from huimeng.infra.rounds import FIGURES, HOUSEKEEPING
 from huimeng.infra.settings import Settings
 from huimeng.infra.verified import Verified, last_verified
+from huimeng.kernel.currency import counted
 from huimeng.kernel.errors import BusinessError
 from huimeng.kernel.times import utc_now
 
@@ -140,7 +141,7 @@ def _lag(behind: Lag | None) -> Finding:
         "lag",
         level,
         f"经营数据落后 {behind.events:,} 条，{_ago_zh(behind.seconds)}",
-        f"figures are {behind.events:,} events behind, {_ago_en(behind.seconds)}",
+        f"figures are {counted(behind.events, 'events')} behind, {_ago_en(behind.seconds)}",
     )
 
 
@@ -158,7 +159,7 @@ def _verify(last: Verified | None, now: datetime) -> Finding:
             "verify",
             "bad",
             f"{_ago_zh(ago)}前核对，{last.differences} 处不符",
-            f"verified {_ago_en(ago)} ago, {last.differences} differences",
+            f"verified {_ago_en(ago)} ago, {counted(last.differences, 'differences')}",
         )
     level: Level = "good" if ago < timedelta(days=VERIFY_LOOK_DAYS).total_seconds() else "look"
     return Finding(

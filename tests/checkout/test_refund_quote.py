@@ -92,4 +92,4 @@ async def test_an_order_tells_its_rules_in_words(client: httpx.AsyncClient) -> N
     (earned,) = (await client.get(f"/v1/orders/{order}")).json()["earned"]
     (rule,) = earned["rules"]
     assert (rule["name"], rule["version"], rule["amount"]) == ("每元一分", 1, 100)
-    assert (rule["text_zh"], rule["text_en"]) == ("每元 1 积分，得 100 积分", "1 points a yuan: 100 points")
+    assert (rule["text_zh"], rule["text_en"]) == ("每元 1 积分，得 100 积分", "1 point a yuan: 100 points")

@@ -257,7 +257,9 @@ def test_words_are_filled_with_the_numbers() -> None:
         "¥12.50 count at 1 a yuan: 12 points",
     )
     assert words[2048][0] == "这些商品已按优先的规则“基础”计算"
-    assert words[3072][1] == "6 points, at most 3 a day, so 3 points are left for today"
+    assert words[3072][1] == "6 points, at most 3 a day; left for today: 3 points"
+    (one,) = run([a_rule()], a_bill([100])).explanation
+    assert one.text("en", "CNY") == "¥1.00 count at 1 a yuan: 1 point"
     assert words[4096][0] == "计分金额 12.50 元，未满 1,000.00 元"
 
 

@@ -17,7 +17,7 @@ IN_CURRENCIES = [
         "计分金额 1,250.00 港元，未满 2,000.00 港元",
         "HK$1,250.00 count, HK$2,000.00 are needed",
         "每港元 1 积分，得 1250 积分",
-        "1 points a Hong Kong dollar: 1250 points",
+        "1 point a Hong Kong dollar: 1250 points",
     ),
     (
         "JPY",
@@ -26,7 +26,7 @@ IN_CURRENCIES = [
         "计分金额 1,250 日元，未满 2,000 日元",
         "JP¥1,250 count, JP¥2,000 are needed",
         "每日元 1 积分，得 1250 积分",
-        "1 points a Japanese yen: 1250 points",
+        "1 point a Japanese yen: 1250 points",
     ),
     (
         "CHF",
@@ -35,7 +35,7 @@ IN_CURRENCIES = [
         "计分金额 1,250.00 CHF，未满 2,000.00 CHF",
         "CHF 1,250.00 count, CHF 2,000.00 are needed",
         "每 1 CHF 得 1 积分，得 1250 积分",
-        "1 points a CHF: 1250 points",
+        "1 point a CHF: 1250 points",
     ),
 ]
 

@@ -14,6 +14,7 @@ from huimeng.analytics.rules import share_bps
 from huimeng.analytics.values import BucketOut, Cohort, Figures
 from huimeng.entry.report.gathering import Report
 from huimeng.entry.report.speech import Change, Speech, change, share_change
+from huimeng.kernel.currency import counted
 
 # Fewer than these say nothing about a shop.
 FEW = 30
@@ -56,7 +57,7 @@ def headline(report: Report, speech: Speech) -> list[Compared]:
     )
     kept = speech(
         f"{speech.count(f.orders)} 单，客单价 {speech.money(f.aov_fen)}",
-        f"{speech.count(f.orders)} orders of {speech.money(f.aov_fen)}",
+        f"{counted(f.orders, 'orders')} of {speech.money(f.aov_fen)}",
     )
     return [
         _compared(
@@ -171,7 +172,7 @@ def members(report: Report, speech: Speech) -> Told:
     fact = speech(
         f"本月有 {speech.count(f.active_members)} 位会员来买，其中 {speech.count(f.returning_members)} 位"
         f"（{speech.percent(share)}）以前就买过，{speech.count(f.new_members)} 位是第一次买。",
-        f"{speech.count(f.active_members)} members bought this month: {speech.count(f.returning_members)} of them "
+        f"{counted(f.active_members, 'members')} bought this month: {speech.count(f.returning_members)} of them "
         f"({speech.percent(share)}) had bought before, {speech.count(f.new_members)} for the first time.",
     )
     beware = _first_month(report, speech)
@@ -298,7 +299,7 @@ def repurchase(report: Report, speech: Speech) -> Told:
     fact = speech(
         f"{since}首次购买、且已满 {row.within_days} 天的 {speech.count(row.members)} 位会员里，"
         f"{speech.percent(row.later_day_share_bps)} 在 {row.within_days} 天内改日又来买过。",
-        f"Of {speech.count(row.members)} members who first bought {since}, "
+        f"Of {counted(row.members, 'members')} who first bought {since}, "
         f"{row.within_days} days ago or more, "
         f"{speech.percent(row.later_day_share_bps)} bought again on a later day within {row.within_days} days.",
     )
@@ -363,11 +364,12 @@ def cohorts(report: Report, speech: Speech) -> Told:
             beware,
             vague=True,
         )
-    months, many = (newest.first, newest.last), speech.count(newest.members)
+    months = (newest.first, newest.last)
     share = speech.percent(share_bps(newest.came, newest.members))
     fact = speech(
-        f"{_span(*months, ' 至 ')} 首次购买的 {many} 位会员，次月有 {share} 又来买。",
-        f"Of the {many} members who first bought in {_span(*months, ' to ')}, {share} bought in the month after.",
+        f"{_span(*months, ' 至 ')} 首次购买的 {speech.count(newest.members)} 位会员，次月有 {share} 又来买。",
+        f"Of the {counted(newest.members, 'members')} who first bought in {_span(*months, ' to ')}, "
+        f"{share} bought in the month after.",
     )
     return Told(fact, None if older is None else _against(newest, older, speech), beware)
 

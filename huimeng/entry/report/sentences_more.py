@@ -9,6 +9,7 @@ from huimeng.entry.report.gathering import Report
 from huimeng.entry.report.sentences import FEW, Told, within
 from huimeng.entry.report.speech import Speech
 from huimeng.entry.report.tables import span
+from huimeng.kernel.currency import counted
 
 CALL_FIRST = "key_keep"
 
@@ -21,7 +22,7 @@ def rfm(report: Report, speech: Speech) -> Told:
         return Told(
             speech(
                 f"{since}买过的会员只有 {speech.count(found.members)} 位，太少，分不出群。",
-                f"Only {speech.count(found.members)} members bought {since}: too few to sort into groups.",
+                f"Only {counted(found.members, 'members')} bought {since}: too few to sort into groups.",
             ),
             vague=True,
         )
@@ -30,8 +31,8 @@ def rfm(report: Report, speech: Speech) -> Told:
     fact = speech(
         f"{since}买过的 {speech.count(found.members)} 位会员里，{name}有 {speech.count(best.members)} 位"
         f"（{speech.percent(best.member_share_bps)}），买走会员销售的 {speech.percent(best.net_share_bps)}。",
-        f"Of {speech.count(found.members)} members who bought {since}, {speech.count(best.members)} are "
-        f"“{name}” ({speech.percent(best.member_share_bps)}) and made {speech.percent(best.net_share_bps)} of sales.",
+        f"Of {counted(found.members, 'members')} who bought {since}, “{name}” has {speech.count(best.members)} "
+        f"({speech.percent(best.member_share_bps)}) and made {speech.percent(best.net_share_bps)} of sales.",
     )
     return Told(fact, _slipping(found, since, speech), _equal_values(found, speech))
 
@@ -90,7 +91,7 @@ def concentration(report: Report, speech: Speech) -> Told:
         return Told(
             speech(
                 f"本月来买的会员只有 {speech.count(found.members)} 位，太少，看不出生意集中在谁身上。",
-                f"Only {speech.count(found.members)} members bought this month: too few to tell on whom sales hang.",
+                f"Only {counted(found.members, 'members')} bought this month: too few to tell on whom sales hang.",
             ),
             vague=True,
         )
@@ -130,7 +131,7 @@ def categories(report: Report, speech: Speech) -> Told:
         f"{speech.count(best.orders)} 单里有它。",
         f"The best category is {best.name}: {speech.money(best.net_fen)}, "
         f"{speech.percent(best.net_share_bps)} of sales; "
-        f"{speech.count(best.orders)} orders have some of it.",
+        f"it is in {counted(best.orders, 'orders')}.",
     )
     return Told(fact + _together(found, speech))
 
@@ -199,8 +200,7 @@ def audience(report: Report, speech: Speech) -> Told:
     if not found.has_others:
         fact = speech(
             f"本月 {speech.count(found.members.orders)} 单全部是会员的，客单价 {speech.money(found.members.aov_fen)}。",
-            f"All {speech.count(found.members.orders)} orders were members' ones, "
-            f"{speech.money(found.members.aov_fen)} each.",
+            f"{counted(found.members.orders, 'orders')}, all by members, {speech.money(found.members.aov_fen)} each.",
         )
         return Told(fact, None, notes)
     fact = speech(
@@ -223,7 +223,7 @@ def points(report: Report, speech: Speech) -> Told:
         f"本月发放 {speech.count(flow.handed_out or 0)} 积分，使用 {speech.count(flow.used or 0)}，"
         f"过期 {speech.count(flow.expired or 0)}，退款收回 {speech.count(flow.taken_back or 0)}；"
         f"{when[0]}会员手里共有 {speech.count(held.points)} 积分没用。",
-        f"{speech.count(flow.handed_out or 0)} points were handed out, {speech.count(flow.used or 0)} used, "
+        f"{counted(flow.handed_out or 0, 'points')} handed out, {speech.count(flow.used or 0)} used, "
         f"{speech.count(flow.expired or 0)} expired and {speech.count(flow.taken_back or 0)} taken back by refunds; "
         f"{when[1]} {speech.count(held.points)}.",
     )

@@ -8,6 +8,7 @@ from huimeng.analytics.values import Cohort, Rfm
 from huimeng.analytics.values.points import PointsFigures
 from huimeng.entry.report.markup import Markup, tag
 from huimeng.entry.report.speech import Speech
+from huimeng.kernel.currency import counted
 
 LEVELS = 8
 _SHOWN_MONTHS = 6
@@ -39,7 +40,7 @@ def cohort_table(cohorts: Sequence[Cohort], speech: Speech) -> Markup | None:
             tag(
                 "td",
                 speech.percent(cell.share_bps, 0),
-                title=speech(f"{cell.members:,} 位", f"{cell.members:,} members"),
+                title=speech(f"{cell.members:,} 位", counted(cell.members, "members")),
                 class_=f"h{LEVELS - 1 if cell.months_later == 0 else level(cell.share_bps or 0, most)}"
                 + ("" if cell.complete else " open"),
             )

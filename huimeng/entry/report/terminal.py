@@ -17,6 +17,7 @@ from huimeng.entry.report.page import title_of
 from huimeng.entry.report.sentences import Told
 from huimeng.entry.report.speech import Change, Speech
 from huimeng.entry.report.tables import level
+from huimeng.kernel.currency import counted
 
 _STEPS = "▁▂▃▄▅▆▇█"
 _EIGHTHS = " ▏▎▍▌▋▊▉"
@@ -209,7 +210,7 @@ def _concentration(report: Report, speech: Speech, width: int) -> RenderableType
             speech(f"前 {row.percent}%", f"top {row.percent}%"),
             _bar(row.net_share_bps or 0, 10_000, _BAR, width),
             speech.percent(row.net_share_bps),
-            Text(speech(f"{row.members:,} 位", f"{row.members:,} members"), style="dim"),
+            Text(speech(f"{row.members:,} 位", counted(row.members, "members")), style="dim"),
         )
     return table
 

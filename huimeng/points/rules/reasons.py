@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from huimeng.kernel.currency import Lang, money_text, unit_text
+from huimeng.kernel.currency import Lang, counted, money_text, unit_text
 from huimeng.ledger.rules import Unit
 from huimeng.points.rules.definition import Rule
 
@@ -17,26 +17,27 @@ class Words(msgspec.Struct, frozen=True):
     en: str
 
 
+# {amount}, {base} and {uncapped} bring their unit along in English, where it follows the number.
 _TEXTS: dict[str, Words] = {
     "applied": Words(
         "计分金额 {eligible}，每{currency} {rate} {unit}，得 {amount} {unit}",
-        "{eligible} count at {rate} a {currency}: {amount} {unit}",
+        "{eligible} count at {rate} a {currency}: {amount}",
     ),
     "applied_multiplier": Words(
         "基础 {base} {unit} 的 {multiplier} 倍，多得 {amount} {unit}",
-        "{multiplier} times the base of {base} {unit}: {amount} {unit} more",
+        "{multiplier} times the base of {base}: {amount} more",
     ),
     "capped_by_order": Words(
         "应得 {uncapped} {unit}，每单上限 {cap_per_order}，得 {amount} {unit}",
-        "{uncapped} {unit}, at most {cap_per_order} an order: {amount} {unit}",
+        "{uncapped}, at most {cap_per_order} an order: {amount}",
     ),
     "capped_by_day": Words(
         "应得 {uncapped} {unit}，每日上限 {cap_per_day}，今日还可得 {amount} {unit}",
-        "{uncapped} {unit}, at most {cap_per_day} a day, so {amount} {unit} are left for today",
+        "{uncapped}, at most {cap_per_day} a day; left for today: {amount}",
     ),
     "capped_by_month": Words(
         "应得 {uncapped} {unit}，每月上限 {cap_per_month}，本月还可得 {amount} {unit}",
-        "{uncapped} {unit}, at most {cap_per_month} a month, so {amount} {unit} are left for this month",
+        "{uncapped}, at most {cap_per_month} a month; left for this month: {amount}",
     ),
     "not_in_force": Words("规则在下单时未生效或已结束", "The rule was not in force at the time of the order"),
     "disabled": Words("规则已停用", "The rule is switched off"),
@@ -57,6 +58,7 @@ _TEXTS: dict[str, Words] = {
 CODES: tuple[str, ...] = tuple(code for code in _TEXTS if code != "applied_multiplier")
 
 _UNITS = {Unit.POINTS: Words("积分", "points"), Unit.GROWTH: Words("成长值", "growth")}
+_COUNTED = ("amount", "base", "uncapped")
 _DAYS_ZH = "一二三四五六日"
 _DAYS_EN = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 
@@ -91,6 +93,8 @@ class Reason(msgspec.Struct, frozen=True):
             "minimum": money_text(fields.get("minimum_fen", 0), currency, lang),
             "weekdays": _weekdays(fields.get("weekdays", ()), lang),
         }
+        if lang == "en":
+            shown |= {name: counted(str(shown[name]), unit.en) for name in _COUNTED if name in shown}
         if code == "outside_dates":
             open_end = "不限" if lang == "zh" else "any day"
             shown |= {name: fields[name] or open_end for name in ("date_from", "date_to")}
@@ -104,7 +108,7 @@ def told_of(rule: Rule, amount: int, currency: str) -> Words:
         rate = decimal_text(rule.rate_e4)
         return Words(
             f"每{_each(currency, 'zh')} {rate} {unit.zh}，得 {amount} {unit.zh}",
-            f"{rate} {unit.en} a {_each(currency, 'en')}: {amount} {unit.en}",
+            f"{counted(rate, unit.en)} a {_each(currency, 'en')}: {counted(str(amount), unit.en)}",
         )
     times = decimal_text(rule.multiplier_bps)
     return Words(f"{times} 倍{unit.zh}，多得 {amount} {unit.zh}", f"{times} times the {unit.en}: {amount} more")

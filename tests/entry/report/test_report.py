@@ -100,7 +100,7 @@ FACTS_EN = [
     "Monthly report, March 2026",
     "4 members bought this month: 3 of them (75.0%) had bought before, 1 for the first time.",
     "Net sales were ¥152.00, 16.9% more than the month before. Returning members made 82.2% of them.",
-    "150 points were handed out, 0 used, 100 expired and 10 taken back by refunds; at the end members held 140.",
+    "150 points handed out, 0 used, 100 expired and 10 taken back by refunds; at the end members held 140.",
 ]
 
 
