@@ -1,6 +1,6 @@
 /** The bill as a cashier types it, and what the API takes. Nothing here reads or writes anything. */
 import type { Schemas } from '@/shared/api'
-import { parseMoney } from '@/shared/format'
+import { parseMoney, stepFen } from '@/shared/format'
 
 export const TENDERS = [
   'wechat',
@@ -52,7 +52,7 @@ export interface Bill {
   customer: Customer | null
 }
 
-export type Wrong = 'missing' | 'money' | 'positive' | 'quantity' | 'too_much'
+export type Wrong = 'missing' | 'money' | 'whole' | 'positive' | 'quantity' | 'too_much'
 
 export function emptyGoods(id: number): Goods {
   return { id, product: '', sku: '', category: '', quantity: '1', price: '' }
@@ -77,13 +77,17 @@ export function parseQuantity(typed: string): string | null {
   return QUANTITY.test(text) && Number(text) > 0 ? text : null
 }
 
-/** Price times quantity, half a fen up; exact, as both are whole numbers inside. */
+/** What was typed for money and is none: it may be one elsewhere. */
+const noMoney = (): Wrong => (stepFen() > 1 ? 'whole' : 'money')
+
+/** Price times quantity, half of the smallest amount up; exact, as both are whole numbers inside. */
 export function lineFen(goods: Goods): number | null {
   const [price, quantity] = [parseMoney(goods.price), parseQuantity(goods.quantity)]
   if (price === null || quantity === null) return null
   const [whole, part = ''] = quantity.split('.')
   const times = BigInt(whole + part.padEnd(4, '0'))
-  return Number((BigInt(price) * times + 5_000n) / 10_000n)
+  const step = BigInt(stepFen())
+  return Number(((BigInt(price) * times + 5_000n * step) / (10_000n * step)) * step)
 }
 
 /** A row that nobody has typed into yet. */
@@ -93,7 +97,7 @@ export const isBlank = (goods: Goods): boolean =>
 export function amountWrong(bill: Bill): Wrong | null {
   if (!bill.amount.trim()) return 'missing'
   const fen = sumTyped(bill.amount)
-  if (fen === null) return 'money'
+  if (fen === null) return noMoney()
   return fen > 0 ? null : 'positive'
 }
 
@@ -103,7 +107,7 @@ export function goodsWrong(goods: Goods): { quantity?: Wrong; price?: Wrong } {
   return {
     ...(parseQuantity(goods.quantity) === null && { quantity: 'quantity' as const }),
     ...(price === null
-      ? { price: goods.price.trim() ? ('money' as const) : ('missing' as const) }
+      ? { price: goods.price.trim() ? noMoney() : ('missing' as const) }
       : price < 0 && { price: 'positive' as const }),
   }
 }
@@ -129,7 +133,7 @@ export function restFen(bill: Bill): number | null {
 export function partWrong(bill: Bill, part: Part): Wrong | null {
   const fen = parseMoney(part.amount)
   if (!part.amount.trim()) return 'missing'
-  if (fen === null) return 'money'
+  if (fen === null) return noMoney()
   if (fen <= 0) return 'positive'
   return (restFen(bill) ?? 0) < 0 ? 'too_much' : null
 }

@@ -1,8 +1,19 @@
 import { flushPromises } from '@vue/test-utils'
 import { beforeEach, expect, it, test, vi } from 'vitest'
 import CashierPage from './CashierPage.vue'
-import { bodyOf, emptyBill, emptyGoods, lineFen, makeOrderNo, parseQuantity, sumTyped } from './bill'
-import { mountPage, refusal } from '@/shared/testing/mount'
+import {
+  amountWrong,
+  bodyOf,
+  emptyBill,
+  emptyGoods,
+  goodsWrong,
+  lineFen,
+  makeOrderNo,
+  parseQuantity,
+  sumTyped,
+} from './bill'
+import { useSession } from '@/shared/session'
+import { answering, mountPage, refusal, tradingIn } from '@/shared/testing/mount'
 
 const STORE = {
   store_id: 7,
@@ -168,6 +179,27 @@ test('parts paid another way leave the rest, and more than all is no bill', () =
     { kind: 'cash', amount_fen: 3000 },
   ])
   expect(bodyOf({ ...bill, parts: [{ kind: 'cash', amount: '101' }] }, 's1')).toBeNull()
+})
+
+test('amounts are whole where the currency has no decimals', async () => {
+  answering(tradingIn('JPY'))
+  await useSession().load()
+  const bill = { ...emptyBill('amount', 'wechat'), amount: '10.5' }
+  const goods = { ...emptyGoods(1), price: '1000', quantity: '0.3335' }
+  expect([amountWrong(bill), bodyOf(bill, 's1')]).toEqual(['whole', null])
+  expect(bodyOf({ ...bill, amount: '1000+200' }, 's1')?.amount_fen).toBe(120_000)
+  expect(goodsWrong({ ...goods, price: '10.5' }).price).toBe('whole')
+  expect(lineFen(goods)).toBe(33_400)
+  expect(lineFen({ ...goods, quantity: '0.333' })).toBe(33_300)
+})
+
+it('has no key for decimals where the currency has none, and says so', async () => {
+  vi.stubGlobal('matchMedia', () => ({ matches: true }))
+  const { wrapper } = await mountPage(CashierPage, { answers: { ...ANSWERS, ...tradingIn('JPY') } })
+  await flushPromises()
+  expect(wrapper.get('.keys[role=group]').text()).toBe('789456123000+')
+  await wrapper.get('.amount').setValue('10.5')
+  expect(wrapper.get('.pad .wrong').text()).toBe('请填写整数金额，例如 1000（这个币种没有小数）')
 })
 
 test('an order number tells the moment at the store', () => {

@@ -1,6 +1,6 @@
 /** A rule as blanks to fill in: out of what the API has, and back. Amounts and rates stay whole numbers inside. */
 import type { Schemas } from '@/shared/api'
-import { moneyInField, parseMoney } from '@/shared/format'
+import { moneyInField, parseMoney, stepFen } from '@/shared/format'
 
 export type RuleText = Pick<Schemas['RuleVersion'], keyof Schemas['RuleVersion'] & keyof Schemas['DraftOut']>
 export type Body = Schemas['RuleBody']
@@ -143,11 +143,15 @@ function plain(value: bigint): string {
   return `${text.slice(0, -4)}.${text.slice(-4)}`.replace(/\.?0+$/, '')
 }
 
+/** Whether it is an amount of a currency without decimals, or of one that has some. */
+const isAmount = (per: bigint): boolean => stepFen() === 1 || per % SCALE === 0n
+
 /** 0.05 a yuan is said as 1 for every 20; 1.5 stays 1.5 for every 1. */
 export function asBlanks(rate: string): { per: string; points: string } {
   const value = scaled(rate) ?? 0n
-  if (value > 0n && value < SCALE && (SCALE * SCALE) % value === 0n && (SCALE * SCALE) / value <= 10_000n * SCALE) {
-    return { per: plain((SCALE * SCALE) / value), points: '1' }
+  if (value > 0n && value < SCALE && (SCALE * SCALE) % value === 0n) {
+    const per = (SCALE * SCALE) / value
+    if (per <= 10_000n * SCALE && isAmount(per)) return { per: plain(per), points: '1' }
   }
   return { per: '1', points: plain(value) }
 }
@@ -172,11 +176,14 @@ export function wrongs(form: RuleForm): Wrongs {
   const found: Wrongs = {}
   if (!form.name.trim()) found.name = 'missing'
   if (form.kind === 'rate') {
-    if (!scaled(form.per)) found.per = 'amount'
+    const per = scaled(form.per)
+    if (!per) found.per = 'amount'
+    else if (!isAmount(per)) found.per = 'whole'
     else if (!scaled(form.points)) found.points = 'count'
     else if (rateOf(form.per, form.points) === null) found.per = 'uneven'
   } else if ((scaled(form.multiplier) ?? 0n) <= SCALE) found.multiplier = 'multiplier'
-  if (form.minimum.trim() && (parseMoney(form.minimum) ?? -1) < 0) found.minimum = 'amount'
+  const minimum = form.minimum.trim() ? parseMoney(form.minimum) : 0
+  if (minimum === null || minimum < 0) found.minimum = minimum === null && stepFen() > 1 ? 'whole' : 'amount'
   for (const cap of ['cap_per_order', 'cap_per_day', 'cap_per_month'] as const) {
     const typed = form[cap].normalize('NFKC').trim()
     if (typed && (!WHOLE.test(typed) || Number(typed) === 0)) found[cap] = 'count'

@@ -6,7 +6,8 @@ import RulePage from './RulePage.vue'
 import { doubts } from './checks'
 import { asBlanks, bodyOf, emptyForm, formOf, listOf, rateOf, textOf, wrongs, type RuleForm } from './form'
 import { localOf, momentOf } from './moment'
-import { mountPage, SESSION } from '@/shared/testing/mount'
+import { useSession } from '@/shared/session'
+import { answering, mountPage, tradingIn } from '@/shared/testing/mount'
 
 const form = (given: Partial<RuleForm> = {}): RuleForm => ({ ...emptyForm(), name: '消费积分', ...given })
 const text = (given: Partial<RuleForm> = {}) => textOf(bodyOf(form(given)))
@@ -37,7 +38,7 @@ it('says each rule in one sentence', async () => {
 })
 
 it("speaks of the merchant's currency", async () => {
-  const yen = { 'GET /v1/session': { ...SESSION, merchant: { ...SESSION.merchant, currency: 'JPY' } } }
+  const yen = tradingIn('JPY')
   const none = { 'GET /v1/earning-rules': { items: [], next_cursor: null } }
   const empty = await mountPage(RuleList, { answers: { ...ANSWERS, ...yen, ...none } })
   expect(empty.wrapper.text()).toContain('例如每消费 1 日元得 1 积分')
@@ -118,6 +119,16 @@ test('a rate is said as it was meant, and comes back as it was', () => {
   expect(asBlanks('1.5')).toEqual({ per: '1', points: '1.5' })
   expect([rateOf('20', '1'), rateOf('3', '1'), rateOf('0', '1')]).toEqual(['0.05', null, null])
   expect(wrongs(form({ per: '3' })).per).toBe('uneven')
+})
+
+test('amounts of a rule are whole where the currency has no decimals', async () => {
+  const rule = text({ per: '2.5', minimum: '10.5' })
+  expect(asBlanks('0.4')).toEqual({ per: '2.5', points: '1' })
+  answering(tradingIn('JPY'))
+  await useSession().load()
+  expect(wrongs(form({ per: '2.5', minimum: '10.5' }))).toEqual({ per: 'whole', minimum: 'whole' })
+  expect(wrongs(form({ name: 'a', per: '5', minimum: '1,000' }))).toEqual({})
+  expect(formOf({ ...rule, minimum_fen: 100_000 })).toMatchObject({ per: '1', points: '0.4', minimum: '1000' })
 })
 
 test('a form says what the rule said', () => {

@@ -3,7 +3,7 @@ import { asBlanks, type RuleText } from './form'
 import words from './words'
 import { useCatalog } from '@/shared/catalog'
 import { useFormat } from '@/shared/format'
-import { lang, useWords } from '@/shared/words'
+import { lang, ofMany, useWords } from '@/shared/words'
 
 /** In the order in which they are said. */
 export const PARTS = [
@@ -38,7 +38,7 @@ function useWording() {
     if (rule.kind === 'multiplier') return t('earn_times', { n: rule.multiplier ?? '', unit })
     const { per, points } = asBlanks(rule.points_per_yuan ?? '0')
     const each = f.currency === 'CNY' ? t('yuan', { n: per }) : f.money(Math.round(Number(per) * 100)) + ' '
-    return t('earn_rate', { each, n: points, unit }).replace('  ', ' ')
+    return t('earn_rate', { each, n: points, unit: ofMany(unit, points) }).replace('  ', ' ')
   }
 
   function dates({ date_from, date_to }: RuleText): string {
@@ -65,7 +65,7 @@ function useWording() {
 export function useSentence() {
   const { t, f, ...say } = useWording()
   const many = (key: 'cap_order_is' | 'cap_day_is' | 'cap_month_is', cap: number | null, rule: RuleText): string =>
-    cap === null ? '' : t(key, { n: f.integer(cap), unit: t(rule.unit) })
+    cap === null ? '' : t(key, { n: f.integer(cap), unit: ofMany(t(rule.unit), cap) })
 
   function parts(rule: RuleText): Parts {
     const goods = [...rule.categories, ...rule.skus]

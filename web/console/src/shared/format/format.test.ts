@@ -1,7 +1,7 @@
 import { describe, expect, it, test } from 'vitest'
 import { addDays, addMonths, daysBetween, formatRange, formatTime, today } from './day'
 import { formatDiscount, parseDiscount } from './discount'
-import { currencyUnit, formatMoney, formatMoneyShort, moneyInField, parseMoney } from './money'
+import { currencyUnit, formatMoney, formatMoneyShort, moneyInField, parseMoney, stepFen } from './money'
 import { changeBps, formatInteger, formatPercent, sharesShown } from './number'
 import { zoneChoices, zoneName } from './zone'
 
@@ -16,16 +16,25 @@ describe('money that people type', () => {
     ['-3', -300],
     ['0', 0],
     ['999999999999.99', 99999999999999],
-  ])('%s', (typed, fen) => expect(parseMoney(typed)).toBe(fen))
+  ])('%s', (typed, fen) => expect(parseMoney(typed, 'CNY')).toBe(fen))
 
   test.each(['', 'abc', '12.345', '1,23', '1e3', '--1', '12.5.1', '9999999999999', '￥'])('%s is no amount', (typed) =>
-    expect(parseMoney(typed)).toBeNull(),
+    expect(parseMoney(typed, 'CNY')).toBeNull(),
   )
 
   test.each([0, 1, 99, 100, 1250, 123456789, -305])('%d fen come back as they were', (fen) =>
-    expect(parseMoney(moneyInField(fen))).toBe(fen),
+    expect(parseMoney(moneyInField(fen), 'CNY')).toBe(fen),
   )
 })
+
+test.each([
+  ['JPY', '10.5', null],
+  ['JPY', '.5', null],
+  ['JPY', '1000', 100_000],
+  ['JPY', '1,000.00', 100_000],
+  ['KRW', '-3000', -300_000],
+  ['KWD', '1.25', 125],
+])('%s %s', (currency, typed, fen) => expect(parseMoney(typed, currency)).toBe(fen))
 
 test('money as it is shown', () => {
   expect(formatMoney(123450, 'CNY', 'zh-CN')).toBe('¥1,234.50')
@@ -57,6 +66,9 @@ test('money has the decimals of its currency', () => {
   expect(formatMoney(123450, 'JPY', 'en')).toBe('¥1,235')
   expect(formatMoneyShort(1550, 'JPY', 'en')).toBe('¥16')
   expect(formatMoneyShort(1550, 'HKD', 'en')).toBe('$15.50')
+  // Where browsers leave decimals out that the currency has.
+  expect(formatMoney(1050, 'IDR', 'en').replace(/\s/, ' ')).toBe('Rp 10.50')
+  expect([moneyInField(100_000), stepFen('JPY'), stepFen('CNY')]).toEqual(['1000', 100, 1])
 })
 
 test.each([

@@ -5,7 +5,7 @@
 import { computed, reactive } from 'vue'
 import * as days from './day'
 import { formatDiscount } from './discount'
-import { currencyUnit, decimals, formatMoney, formatMoneyShort } from './money'
+import * as money from './money'
 import { formatInteger, formatPercent, formatShort } from './number'
 import { zoneName } from './zone'
 import { useSession } from '@/shared/session'
@@ -18,10 +18,18 @@ type Maybe<T> = T | null | undefined
 const shown = <T>(value: Maybe<T>, write: (value: T) => string): string =>
   value === null || value === undefined ? NONE : write(value)
 
+const ownCurrency = (): string => useSession().merchant?.currency ?? 'CNY'
+
+/** Fen out of what somebody typed in the merchant's currency; null: it is no amount of it. */
+export const parseMoney = (typed: string): number | null => money.parseMoney(typed, ownCurrency())
+
+/** The smallest amount there is in the merchant's currency. */
+export const stepFen = (): number => money.stepFen(ownCurrency())
+
 export function useFormat() {
   const session = useSession()
   const locale = computed(() => (lang() === 'zh' ? 'zh-CN' : 'en'))
-  const currency = computed(() => session.merchant?.currency ?? 'CNY')
+  const currency = computed(ownCurrency)
   const timezone = computed(() => session.merchant?.timezone ?? 'Asia/Shanghai')
   return reactive({
     locale,
@@ -31,13 +39,16 @@ export function useFormat() {
     zone: computed(() => zoneName(timezone.value, locale.value)),
     zoneName: (zone: Maybe<string>) => shown(zone, (value) => zoneName(value, locale.value)),
     /** What one of the currency is called. */
-    unit: computed(() => currencyUnit(currency.value, locale.value)),
+    unit: computed(() => money.currencyUnit(currency.value, locale.value)),
     /** What stands in an empty field for money. */
-    zero: computed(() => (decimals(currency.value) ? '0.00' : '0')),
-    money: (fen: Maybe<number>) => shown(fen, (value) => formatMoney(value, currency.value, locale.value)),
-    moneyShort: (fen: Maybe<number>) => shown(fen, (value) => formatMoneyShort(value, currency.value, locale.value)),
+    zero: computed(() => (money.decimals(currency.value) ? '0.00' : '0')),
+    /** Whether its amounts have no decimals. */
+    whole: computed(() => stepFen() > 1),
+    money: (fen: Maybe<number>) => shown(fen, (value) => money.formatMoney(value, currency.value, locale.value)),
+    moneyShort: (fen: Maybe<number>) =>
+      shown(fen, (value) => money.formatMoneyShort(value, currency.value, locale.value)),
     moneyEven: (fen: Maybe<number>) =>
-      shown(fen, (value) => formatMoneyShort(value, currency.value, locale.value, true)),
+      shown(fen, (value) => money.formatMoneyShort(value, currency.value, locale.value, true)),
     integer: (value: Maybe<number>) => shown(value, (number) => formatInteger(number, locale.value)),
     short: (value: Maybe<number>) => shown(value, (number) => formatShort(number, locale.value)),
     percent: (bps: Maybe<number>, digits = 1) => shown(bps, (value) => formatPercent(value, locale.value, digits)),
@@ -52,6 +63,6 @@ export function useFormat() {
   })
 }
 export { parseDiscount } from './discount'
-export { moneyInField, parseMoney } from './money'
+export { moneyInField } from './money'
 export { changeBps, sharesShown } from './number'
 export { addDays, addMonths, daysBetween, monthStart, yearStart, type Day } from './day'

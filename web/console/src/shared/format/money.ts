@@ -4,9 +4,9 @@ const SPOKEN: Record<string, string> = { '。': '.', '、': ',', '\u00a5': '', $
 
 /**
  * Fen out of what somebody typed: full-width digits, ¥, 元, commas and spaces are fine. null: it is no amount of money.
- * More than two decimals are no amount either; rounding would hide a typing error.
+ * More decimals than the currency has are no amount either; rounding would hide a typing error.
  */
-export function parseMoney(typed: string): number | null {
+export function parseMoney(typed: string, currency: string): number | null {
   const text = [...typed.normalize('NFKC')]
     .map((char) => SPOKEN[char] ?? char)
     .join('')
@@ -17,7 +17,7 @@ export function parseMoney(typed: string): number | null {
   const whole = Number((found[2] ?? '0').replaceAll(',', ''))
   const cents = Number((found[3] ?? found[5] ?? '').padEnd(2, '0'))
   const fen = sign * (whole * 100 + cents)
-  return Number.isSafeInteger(fen) ? fen + 0 : null
+  return Number.isSafeInteger(fen) && fen % stepFen(currency) === 0 ? fen + 0 : null
 }
 
 /** As it stands in a field that is edited: no symbol, no thousands. 1250 is 12.50, 1200 is 12. */
@@ -54,10 +54,16 @@ export function formatMoneyShort(fen: number, currency: string, locale: string, 
   ).format(exact(fen))
 }
 
+// By ISO 4217, as the server has it; a browser leaves out more, and each version others.
+const WHOLE = 'BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX UYI VND VUV XAF XOF XPF'
+const THOUSANDTHS = 'BHD IQD JOD KWD LYD OMR TND'
+
 /** How many decimals an amount of the currency has: 2 of yuan, none of yen. */
-export function decimals(currency: string): number {
-  return formatter(`en|${currency}`, () => money('en', currency)).resolvedOptions().maximumFractionDigits ?? 2
-}
+export const decimals = (currency: string): number =>
+  WHOLE.includes(currency) ? 0 : THOUSANDTHS.includes(currency) ? 3 : 2
+
+/** The smallest amount there is of it. */
+export const stepFen = (currency: string): number => (decimals(currency) ? 1 : 100)
 
 const YUAN: Record<string, string> = { zh: '元', en: 'yuan' }
 
@@ -77,7 +83,15 @@ function exact(fen: number): Intl.StringNumericLiteral {
 }
 
 function money(locale: string, currency: string, options: Intl.NumberFormatOptions = {}): Intl.NumberFormat {
-  return new Intl.NumberFormat(locale, { style: 'currency', currency, currencyDisplay: 'narrowSymbol', ...options })
+  const digits = decimals(currency)
+  return new Intl.NumberFormat(locale, {
+    style: 'currency',
+    currency,
+    currencyDisplay: 'narrowSymbol',
+    minimumFractionDigits: digits,
+    maximumFractionDigits: digits,
+    ...options,
+  })
 }
 
 const kept = new Map<string, Intl.NumberFormat>()

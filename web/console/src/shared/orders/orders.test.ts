@@ -3,8 +3,9 @@ import { expect, it, test, vi } from 'vitest'
 import { isWithin, leftOf, lineName, pickedOf, plainQuantity, refundLine, type Order } from './order'
 import RefundForm from './RefundForm.vue'
 import { answer, asking } from '@/shared/confirm'
-import { mountPage, refusal, type Call } from '@/shared/testing/mount'
+import { mountPage, refusal, tradingIn, type Call } from '@/shared/testing/mount'
 import { LINE, SUMMARY } from '@/shared/testing/orders'
+import { ofMany, switchLang } from '@/shared/words'
 
 const ORDER: Order = {
   ...SUMMARY,
@@ -144,4 +145,36 @@ test('names of lines', () => {
     'amount',
     'quantity',
   ])
+})
+
+it('refunds whole amounts only where the currency has no decimals', async () => {
+  const order = { ...ORDER, lines: [{ ...LINE, paid_fen: 100_000, refunded_fen: 0 }] }
+  const answers = { ...ANSWERS, 'GET /v1/orders/9216': order, ...tradingIn('JPY') }
+  const { wrapper } = await mountPage(RefundForm, { props: PROPS, answers })
+  await flushPromises()
+  await wrapper.findAll('input[type=radio]')[1]?.setValue(true)
+  await wrapper.get('.how select').setValue('amount')
+  const amount = wrapper.get('.how input')
+  expect((amount.element as HTMLInputElement).value).toBe('1000')
+  await amount.setValue('10.5')
+  expect(wrapper.get('.how [role=alert]').text()).toBe('请填写 ¥1,000 以内的整数金额')
+  await amount.setValue('10')
+  expect(wrapper.find('.how [role=alert]').exists()).toBe(false)
+})
+
+it('counts one as one in English', async () => {
+  switchLang('en')
+  const one = { ...TOLD, points_taken: 1, points_debt: 1, refund_id: '1', order_id: '9216' }
+  const told = { ...ANSWERS, 'POST /v1/orders/9216/refunds/quote': one, 'POST /v1/orders/9216/refunds': one }
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] })
+  const { wrapper } = await mountPage(RefundForm, { props: PROPS, answers: told })
+  await vi.runAllTimersAsync()
+  vi.useRealTimers()
+  await wrapper.get('form').trigger('submit')
+  expect(asking.value?.text).toContain('; 1 point will be taken back.')
+  answer(true)
+  await flushPromises()
+  expect(wrapper.get('[role=status]').text()).toContain('1 point taken back, the member')
+  expect(wrapper.get('[role=status]').text()).toContain('owed now: 1 point.')
+  expect([ofMany('points', '+1'), ofMany('points', 0), ofMany('points', '11')]).toEqual(['point', 'points', 'points'])
 })

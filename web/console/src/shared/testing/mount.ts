@@ -96,6 +96,11 @@ export const SESSION: Schemas['SessionOut'] = {
   },
 }
 
+/** Among the answers: the session of a merchant who trades in this currency. */
+export const tradingIn = (currency: string): Answers => ({
+  'GET /v1/session': { ...SESSION, merchant: { ...SESSION.merchant, currency } },
+})
+
 interface Options {
   path?: string
   props?: Record<string, unknown>

@@ -1,10 +1,12 @@
-/** Before each test file: what the test's browser lacks, and Chinese as the language. */
+/** Before each test: nobody logged in, nothing remembered, and Chinese as the language. */
 import { enableAutoUnmount } from '@vue/test-utils'
+import { createPinia, setActivePinia } from 'pinia'
 import { afterEach, beforeEach } from 'vitest'
 import { switchLang } from '@/shared/words'
 
 enableAutoUnmount(afterEach)
 beforeEach(() => {
   localStorage.clear()
+  setActivePinia(createPinia())
   switchLang('zh')
 })

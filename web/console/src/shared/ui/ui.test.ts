@@ -19,7 +19,7 @@ import { confirm } from '@/shared/confirm'
 import { moneyInField } from '@/shared/format'
 import { searchesFor } from '@/shared/members'
 import { daysOf, usePeriod } from '@/shared/period'
-import { mountPage, refusal, type Call } from '@/shared/testing/mount'
+import { mountPage, refusal, tradingIn, type Call } from '@/shared/testing/mount'
 import { toast } from '@/shared/toast'
 
 describe('DataTable', () => {
@@ -90,7 +90,7 @@ describe('ZonePicker', () => {
 })
 
 describe('MoneyInput', () => {
-  async function typing(text: string): Promise<[number | null, string]> {
+  async function typing(text: string, currency = 'CNY'): Promise<[number | null, string]> {
     const fen = ref<number | null>(100)
     const wrong = ref('')
     const field = defineComponent({
@@ -101,7 +101,7 @@ describe('MoneyInput', () => {
           onWrong: (said: string) => (wrong.value = said),
         }),
     })
-    const { wrapper } = await mountPage(field)
+    const { wrapper } = await mountPage(field, { answers: tradingIn(currency) })
     expect(wrapper.get('input').element.value).toBe('1')
     await wrapper.get('input').setValue(text)
     await wrapper.get('input').trigger('blur')
@@ -114,6 +114,12 @@ describe('MoneyInput', () => {
     expect(await typing('')).toEqual([null, ''])
     expect(await typing('12.345')).toEqual([null, '请填写金额，例如 12.50'])
     expect(await typing('-3')).toEqual([null, '金额不能是负数'])
+  })
+
+  it('takes no decimals where the currency has none', async () => {
+    expect(await typing('10.5', 'JPY')).toEqual([null, '请填写整数金额，例如 1000（这个币种没有小数）'])
+    expect(await typing('1000', 'JPY')).toEqual([100_000, ''])
+    expect(await typing('1,000.00', 'JPY')).toEqual([100_000, ''])
   })
 })
 

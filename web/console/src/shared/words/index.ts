@@ -5,6 +5,8 @@
  *   // in a page
  *   const t = useWords(words)          t('add')          t('found', { n: 3 })
  *
+ * For each value {n} there is an {n_s}: the s of more than one thing, '{n} point{n_s}'.
+ *
  * The compiler refuses an unknown name and a name that one language lacks. In a text, { } stand for values and | for
  * plural forms; a literal @, {, } or | is written {'@'}.
  */
@@ -56,8 +58,19 @@ export function defineWords<const T extends Texts>(namespace: string, zh: T, en:
   return { namespace, zh }
 }
 
+/** The word after a number: 'points', after a 1 'point'. Chinese has one form for all. */
+export const ofMany = (many: string, number: string | number): string =>
+  lang() === 'en' && /^[+-]?1$/.test(String(number)) ? many.replace(/s$/, '') : many
+
+function withPlurals(values: Values): Values {
+  const all = { ...values }
+  for (const [name, value] of Object.entries(values)) all[name + '_s'] = ofMany('s', value)
+  return all
+}
+
 export function useWords<T extends Texts>(words: Words<T>): Translate<T> {
-  const say = (name: string, values: Values = {}): string => i18n.global.t(`${words.namespace}.${name}`, values)
+  const say = (name: string, values: Values = {}): string =>
+    i18n.global.t(`${words.namespace}.${name}`, withPlurals(values))
   const translate = ((name: string, values?: Values) => say(name, values)) as Translate<T>
   translate.of = (prefix, code, otherwise = code, values) =>
     prefix + code in words.zh ? say(prefix + code, values) : otherwise
