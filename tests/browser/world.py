@@ -53,10 +53,10 @@ PAST = (
 class Shop:
     """One merchant, its key for the API, and its people's ways in. Codes of stores: s1, s2."""
 
-    def __init__(self, house: House, code: str, name: str) -> None:
+    def __init__(self, house: House, code: str, name: str, currency: str = "CNY") -> None:
         self.house = house
         self.code = code
-        told = house.huimeng("merchant", "create", "--code", code, "--name", name)
+        told = house.huimeng("merchant", "create", "--code", code, "--name", name, "--currency", currency)
         self.one_time = one_time_of(told)
 
     @cached_property

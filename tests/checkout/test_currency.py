@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -11,12 +13,14 @@ import pytest
 
 from huimeng.checkout.rules import given_back, share_over_tenders
 from huimeng.entry.context import Context
+from huimeng.kernel import currency as kernel
 from huimeng.kernel.currency import Lang, counted, money_text, step_fen, unit_text
 from huimeng.kernel.money import towards_zero
 from huimeng.order.rules import Tender
 from tests.conftest import make_shop
 from tests.served import application, caller, fresh, token
 
+ROOT = Path(__file__).parent.parent.parent
 RULE = {"name": "积分", "points_per_yuan": "1"}
 NAMED = [
     ("HKD", "1,250.00 港元", "HK$1,250.00", "港元", "Hong Kong dollar"),
@@ -48,6 +52,15 @@ def test_a_currency_without_a_name_goes_by_its_code() -> None:
 def test_the_smallest_amount_of_a_currency() -> None:
     assert [step_fen(code) for code in ("JPY", "KRW", "XOF", "CNY", "KWD", "CHF")] == [100, 100, 100, 1, 1, 1]
     assert [towards_zero(fen, 100) for fen in (33_333, -33_333, 100, 99, -99)] == [33_300, -33_300, 100, 0, 0]
+
+
+@pytest.mark.parametrize(("name", "digits"), [("WHOLE", 0), ("THOUSANDTHS", 3)])
+def test_the_console_knows_the_same_currencies(name: str, digits: int) -> None:
+    text = (ROOT / "web/console/src/shared/format/money.ts").read_text(encoding="utf-8")
+    found = re.search(rf"const {name} = '([A-Z ]+)'", text)
+    assert found
+    known = kernel._WHOLE | kernel._THOUSANDTHS | kernel._KNOWN.keys()
+    assert sorted(found[1].split()) == sorted(code for code in known if kernel._of(code).digits == digits)
 
 
 def test_a_count_of_one_is_singular() -> None:
