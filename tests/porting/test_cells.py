@@ -66,6 +66,13 @@ def test_money_refused(cell: str, code: str) -> None:
     assert refusal.value.code == code
 
 
+def test_money_of_a_currency_without_decimals() -> None:
+    assert [cells.whole_money(cell) for cell in ("1,000.00", "-12")] == [100_000, -1_200]
+    with pytest.raises(CellFault) as refusal:
+        cells.whole_money("10.5")
+    assert refusal.value.code == "not_whole"
+
+
 @given(st.integers(-(10**13), 10**13))
 def test_money_comes_back(fen: int) -> None:
     assert cells.money(format_fen(fen)) == fen

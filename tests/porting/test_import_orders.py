@@ -12,6 +12,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from huimeng.infra.crypto import Vault
 from huimeng.infra.database import Database
 from huimeng.merchant.service import load_stores
 from huimeng.porting.errors import BadImportOption, ImportRunning, MissingColumns
@@ -19,7 +20,7 @@ from huimeng.porting.rules.faults import FAULT_HEADER
 from huimeng.porting.service import ImportOptions, ImportResult, import_members, import_orders, reading, taking
 from huimeng.porting.store.faults_file import FaultFile
 from huimeng.porting.store.folders import work_folder
-from tests.conftest import Shop
+from tests.conftest import Shop, make_shop
 from tests.porting.conftest import Bench, as_csv, error_rows
 
 FULL = ("order_no", "ordered_at", "store", "member", "sku", "product", "quantity", "paid_amount", "tender", "status")
@@ -130,6 +131,21 @@ async def test_bad_rows_are_reported_and_good_orders_come_in(bench: Bench, shop:
     rows[1][7] = "1.00"
     fixed = await import_orders(bench, shop.merchant_id, write(tmp_path / "fixed.csv", rows))
     assert outcomes(fixed) == {"created": 1, "unchanged": 2, "conflict": 0, "refused": 1}
+
+
+async def test_amounts_are_whole_where_the_currency_has_no_decimals(bench: Bench, vault: Vault, tmp_path: Path) -> None:
+    shop = await make_shop(bench.db, vault, currency="JPY")
+    rows = order_rows(days=1)
+    for row in rows:
+        row[3] = ""
+        row[7] = "1,000.00" if row[0] == "0001" else row[7]
+
+    result = await import_orders(bench, shop.merchant_id, write(tmp_path / "orders.csv", rows))
+
+    assert outcomes(result) == {"created": 1, "unchanged": 0, "conflict": 0, "refused": 3}
+    odd = [fault["value"] for fault in error_rows(result.error_file) if fault["code"] == "not_whole"]
+    assert odd == ["0.50", "2.50", "3.50"]
+    assert [row[-1] for row in await stored(bench.db, shop)] == [200_000, 200_000]
 
 
 @pytest.mark.parametrize(("policy", "created"), [("anonymous", 0), ("create", 2)])

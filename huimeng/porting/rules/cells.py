@@ -122,6 +122,14 @@ def money(cell: str) -> int:
     return fen
 
 
+def whole_money(cell: str) -> int:
+    """Money of a currency without decimals: 1,000 and 1000.00 are whole, 10.50 is not."""
+    fen = money(cell)
+    if fen % 100:
+        raise CellFault("not_whole")
+    return fen
+
+
 def _bare_amount(plain: str) -> str:
     """Without currency, brackets and thousands; "" for what is no amount."""
     if len(plain) > 64:

@@ -21,6 +21,7 @@ REASONS: dict[str, tuple[str, str]] = {
     "bad_date": ("不是有效的日期，应如 2025-03-01", "is not a date such as 2025-03-01"),
     "time_out_of_range": ("时间早于 1990 年或晚于明天", "the time is before 1990 or after tomorrow"),
     "bad_amount": ("不是金额：应为数字，最多两位小数", "is not an amount with at most 2 decimals"),
+    "not_whole": ("这个币种没有小数，金额须是整数", "is not a whole amount; the currency has no decimals"),
     "amount_out_of_range": ("金额超出范围", "the amount is out of range"),
     "bad_quantity": ("不是数量：最多四位小数", "is not a quantity with at most 4 decimals"),
     "quantity_out_of_range": ("数量超出范围", "the quantity is out of range"),

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from huimeng.kernel.currency import step_fen
 from huimeng.kernel.times import business_day, zone
 from huimeng.order.rules import LINES_MAX
 from huimeng.porting.rules import cells, words
@@ -71,6 +72,7 @@ class ReadSettings(msgspec.Struct, frozen=True):
     create_stores: bool = False
     only_store: str | None = None
     date_order: str = ""
+    currency: str = "CNY"
 
 
 class OrderRows:
@@ -114,8 +116,9 @@ class OrderRows:
         self._members = Memo(lambda cell: cells.code(cell, CODE_CHARACTERS), 131_072)
         self._statuses = Memo(words.status, 256)
         self._tenders = Memo(words.tender, 256)
-        self._amounts = Memo(cells.money)
-        self._listings = Memo(lambda cell: cells.money(cell) if cell.strip() else None)
+        self._money = cells.money if step_fen(settings.currency) == 1 else cells.whole_money
+        self._amounts = Memo(self._money)
+        self._listings = Memo(lambda cell: self._money(cell) if cell.strip() else None)
         self._quantities = Memo(cells.quantity)
         # By sku, else by name: the three cells as written, and what they mean.
         self._goods: dict[str, tuple[str, str, str, Goods]] = {}
@@ -288,7 +291,7 @@ class OrderRows:
 
     def _returned(self, cell: str, line: int) -> None:
         """How much of the line that was just read has been refunded since."""
-        fen = abs(cells.money(cell)) if cell.strip() else 0
+        fen = abs(self._money(cell)) if cell.strip() else 0
         if fen and self._last is not None:
             store, order_no, at = self._last[:3]
             sold = self._lines[-1]
@@ -400,12 +403,12 @@ class OrderRows:
             "product": lambda cell: cells.text(cell, NAME_CHARACTERS),
             "category": lambda cell: cells.text(cell, CATEGORY_CHARACTERS),
             "quantity": cells.quantity,
-            "list_amount": lambda cell: cells.money(cell) if cell.strip() else None,
-            "paid_amount": cells.money,
+            "list_amount": lambda cell: self._money(cell) if cell.strip() else None,
+            "paid_amount": self._money,
             "line_no": lambda cell: cells.code(cell, CODE_CHARACTERS),
             "ordered_at": self._time_alone,
             "original_no": lambda cell: cells.code(cell, ORDER_NO_CHARACTERS),
-            "refund_amount": lambda cell: cells.money(cell) if cell.strip() else None,
+            "refund_amount": lambda cell: self._money(cell) if cell.strip() else None,
         }
         for field, place in sorted(self._header.places.items(), key=itemgetter(1)):
             try:

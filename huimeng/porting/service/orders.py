@@ -148,6 +148,7 @@ async def _plan(
         create_stores=options.create_stores,
         only_store=only,
         date_order=options.date_order,
+        currency=merchant.currency,
     )
     source = taken.source
     header = header_of(source, ORDER_FILE_COLUMNS, required)
