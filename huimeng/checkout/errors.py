@@ -27,5 +27,5 @@ class QuoteExpired(BusinessError):
 class StoreChanged(BusinessError):
     code = "store_changed"
     status = 409
-    message_zh = "门店的营业日设置刚刚变更，请重试"
-    message_en = "The store's business day was changed a moment ago; try again"
+    message_zh = "门店设置刚刚变更，请重试"
+    message_en = "The store was changed a moment ago; try again"

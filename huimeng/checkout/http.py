@@ -199,7 +199,8 @@ async def _begun() -> tuple[int, bytes]:
 
 
 async def _one(request: Req, principal: Any, key: str, body: OrderIn) -> BatchItemOut:
-    identity = _digest([body.source, body.store, body.order_no]).hex()
+    # Receipts may be numbered anew each day.
+    identity = _digest([body.source, body.store, body.order_no, body.ordered_at]).hex()
     own = f"{key}:{identity}", _digest(body)
     try:
         await _check_store(request, principal, body.store)

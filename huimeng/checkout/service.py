@@ -89,7 +89,9 @@ class Till:
         """The command for an order; InvalidInput, UnknownStore, QuoteExpired."""
         order = await self._order(merchant_id, body, body.order_no, body.source)
         versions = None if body.quote is None else self._open_quote(merchant_id, order, body.quote)
-        return CompleteOrder(cell_of(merchant_id), order, key=key, fingerprint=fingerprint, versions=versions)
+        return CompleteOrder(
+            cell_of(merchant_id), order, key=key, fingerprint=fingerprint, versions=versions, store_code=body.store
+        )
 
     async def quote(self, merchant_id: int, body: BillIn) -> QuoteOut:
         """What the bill would earn now, and why; writes nothing."""

@@ -16,12 +16,13 @@ from litestar.exceptions import HTTPException
 from huimeng.checkout import service
 from huimeng.checkout.http import routes
 from huimeng.checkout.service import Till
+from huimeng.infra.cache import TTL_SECONDS
 from huimeng.infra.http import on_business_error, on_fault, on_http_exception
 from huimeng.kernel.errors import BusinessError
 from huimeng.kernel.times import utc_now
 from huimeng.merchant.authentication import Principal
-from huimeng.merchant.service import create_store, load_stores
-from huimeng.merchant.values import StoreInput
+from huimeng.merchant.service import create_store, load_stores, update_store
+from huimeng.merchant.values import StoreInput, StorePatch
 from tests.desk import Desk, new_key
 
 
@@ -86,6 +87,27 @@ async def test_a_store_opened_a_moment_ago_is_known(client: httpx.AsyncClient, d
     async with desk.db.tenant(desk.shop.merchant_id) as conn:
         await create_store(conn, desk.shop.merchant_id, StoreInput(code="new", name="新店"))
     assert (await send(client, "/v1/orders", bill(store="new")))[0] == 201
+
+
+async def test_a_code_that_went_to_another_store_books_nothing_at_the_old_one(
+    client: httpx.AsyncClient, desk: Desk
+) -> None:
+    merchant_id = desk.shop.merchant_id
+    assert (await send(client, "/v1/orders", bill()))[0] == 201
+    async with desk.db.tenant(merchant_id) as conn:
+        one = (await load_stores(conn, merchant_id)).by_code["s1"]
+        await update_store(conn, merchant_id, one.store_id, StorePatch(code="tmp"))
+        other = await create_store(conn, merchant_id, StoreInput(code="s1", name="二号店"))
+    before = await desk.counts()
+    status, found = await send(client, "/v1/orders", bill())
+    assert (status, found["code"]) == (409, "store_changed")
+    after = await desk.counts()
+    assert after["orders"] == before["orders"]
+    await asyncio.sleep(TTL_SECONDS)
+    status, found = await send(client, "/v1/orders", bill())
+    assert status == 201
+    found = (await client.get(f"/v1/orders/{found['order_id']}")).json()
+    assert found["store_id"] == other.store_id
 
 
 HOSTILE: list[tuple[str, bytes]] = [
@@ -194,6 +216,19 @@ async def test_a_batch_takes_each_order_once_and_by_itself(client: httpx.AsyncCl
     orders[2]["lines"][-1]["paid_fen"] = 5
     status, found = await send(client, "/v1/orders/batch", {"orders": orders}, "batch")
     assert (status, found["code"]) == (422, "idempotency_key_reused")
+    assert (await desk.counts())["orders"] == 2
+
+
+async def test_a_batch_takes_receipts_numbered_anew_each_day(client: httpx.AsyncClient, desk: Desk) -> None:
+    days = ("2026-03-04T12:00:00+08:00", "2026-03-05T12:00:00+08:00")
+    orders = [bill(order_no="0001", ordered_at=day) for day in days]
+    status, found = await send(client, "/v1/orders/batch", {"orders": orders}, "days")
+    assert (status, [item["status"] for item in found["items"]]) == (200, [201, 201])
+    assert await send(client, "/v1/orders/batch", {"orders": orders}, "days") == (200, found)
+    # The same day it is the same order.
+    again = bill(order_no="0001", ordered_at="2026-03-04T13:00:00+08:00")
+    status, found = await send(client, "/v1/orders/batch", {"orders": [again]}, "again")
+    assert [item["status"] for item in found["items"]] == [409]
     assert (await desk.counts())["orders"] == 2
 
 

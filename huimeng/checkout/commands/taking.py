@@ -45,6 +45,7 @@ class _Taking(Command):
 
     order: OrderInput
     versions: Sequence[tuple[int, int]] | None = None
+    store_code: str | None = None
     earns: bool = True
     explain: bool = False
     final: ImportStatus = "completed"
@@ -93,6 +94,9 @@ class _Taking(Command):
         store = rows.get(EARNING_RULES, (cell_id,)).stores.get(order.store_id)
         if store is None:
             raise UnknownStore(store=order.store_id)
+        if self.store_code not in (None, store.code):
+            # Who looked it up had been told a moment too late; the code may be another store's by now.
+            raise StoreChanged()
         if business_day(order.ordered_at, store.timezone, store.day_cut_minutes) != order.business_day:
             raise StoreChanged()
         member_id = order.member_id
@@ -217,8 +221,10 @@ class CompleteOrder(_Taking):
         key: str,
         fingerprint: bytes,
         versions: Sequence[tuple[int, int]] | None = None,
+        store_code: str | None = None,
     ) -> None:
         super().__init__(cell_id, order)
+        self.store_code = store_code
         self.key = key
         self.fingerprint = fingerprint
         self.versions = versions
