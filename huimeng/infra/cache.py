@@ -16,24 +16,34 @@ V = TypeVar("V")
 
 
 class Cache(Generic[K, V]):
-    """load(key) is asked at most once at a time for each key."""
+    """load(key) is asked once for all who ask at a time."""
 
     def __init__(self, load: Callable[[K], Awaitable[V]], monotonic: Callable[[], float]) -> None:
         self._load = load
         self._monotonic = monotonic
         self.kept: OrderedDict[K, tuple[float, V]] = OrderedDict()
-        self._loading: dict[K, asyncio.Task[V]] = {}
+        self._loading: dict[K, tuple[float, asyncio.Task[V]]] = {}
 
     async def get(self, key: K) -> V:
+        now = self._monotonic()
         kept = self.kept.get(key)
-        if kept is not None and self._monotonic() - kept[0] < TTL_SECONDS:
+        if kept is not None and now - kept[0] < TTL_SECONDS:
             return kept[1]
-        # When an entry ends under load, one look-up serves everybody who waits for it.
+        # When an entry ends under load, one look-up serves everybody who waits for it; but for one that takes so long
+        # that what it brings is too old.
         loading = self._loading.get(key)
-        if loading is None:
-            loading = self._loading[key] = asyncio.create_task(self.refresh(key))
-            loading.add_done_callback(lambda _: self._loading.pop(key, None))
-        return await asyncio.shield(loading)
+        if loading is None or now - loading[0] >= TTL_SECONDS:
+            loading = self._loading[key] = (now, asyncio.create_task(self.refresh(key)))
+            loading[1].add_done_callback(lambda task: self._loaded(key, task))
+        return await asyncio.shield(loading[1])
+
+    def _loaded(self, key: K, task: asyncio.Task[V]) -> None:
+        if not task.cancelled():
+            # Whoever waited may have given up: then nobody else asks how it ended.
+            task.exception()
+        loading = self._loading.get(key)
+        if loading is not None and loading[1] is task:
+            del self._loading[key]
 
     def replace(self, key: K, old: V, new: V) -> None:
         """Where old is still kept; its age stays."""

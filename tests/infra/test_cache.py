@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import gc
+from typing import Any
 
 import pytest
 
@@ -85,6 +87,28 @@ async def test_a_late_reading_does_not_replace_a_newer_one() -> None:
     slow.set()
     assert await early == "a 1"
     assert await kept.get("a") == "a 2"
+
+
+async def test_nobody_joins_a_reading_that_takes_too_long() -> None:
+    book = Book()
+    early = asyncio.create_task(book.cache.get("a"))
+    await book.begun.wait()
+    book.seconds += TTL_SECONDS
+    late = await asyncio.gather(*(book.cache.get("a") for _ in range(3)))
+    assert (await early, set(late)) == ("a 1", {"a 2"})
+
+
+async def test_who_gave_up_is_not_told_that_it_failed() -> None:
+    book = Book()
+    book.fails = True
+    told: list[Any] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: told.append(context))
+    waiting = asyncio.create_task(book.cache.get("a"))
+    await book.begun.wait()
+    waiting.cancel()
+    await asyncio.sleep(0.05)
+    gc.collect()
+    assert told == []
 
 
 async def test_its_room_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:

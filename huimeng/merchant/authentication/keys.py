@@ -68,7 +68,7 @@ class Authenticator:
             return await store.stored_key(conn, *key_id)
 
     async def _mark_used(self, key_id: _Id, key: StoredKey, today: date) -> None:
-        """Once a day and process, and only for a token that was right."""
+        """Once a day, and only for a token that was right."""
         self._keys.replace(key_id, key, msgspec.structs.replace(key, last_used_day=today))
         async with self._db.tenant(key_id[0]) as conn:
             await store.mark_used(conn, *key_id, today)

@@ -328,6 +328,7 @@ async def stored_key(conn: Connection, merchant_id: int, key_id: int) -> StoredK
 
 async def mark_used(conn: Connection, merchant_id: int, key_id: int, day: date) -> None:
     await conn.execute(
-        "update api_key set last_used_day = %s where merchant_id = %s and key_id = %s",
-        (day, merchant_id, key_id),
+        "update api_key set last_used_day = %s "
+        "where merchant_id = %s and key_id = %s and last_used_day is distinct from %s",
+        (day, merchant_id, key_id, day),
     )
