@@ -112,6 +112,7 @@ _WORDS = {
     401: "未登录或密钥无效 / no valid key or session",
     403: "没有权限 / not permitted",
     404: "不存在 / there is no such thing",
+    408: "请求在 10 秒内没有传完 / the request took longer than 10 seconds to arrive",
     409: "与现状冲突 / conflicts with what is there",
     410: "已不存在 / gone",
     412: "已被他人修改 / changed meanwhile (If-Match)",
@@ -119,6 +120,7 @@ _WORDS = {
     415: "请求体类型不支持 / the body is of the wrong kind",
     422: "不能照办 / understood, but refused",
     429: "请求过多，Retry-After 秒后重试 / too many; again after Retry-After seconds",
+    431: "请求头过大 / the head is too large",
     503: "暂时不可用，Retry-After 秒后重试 / not available; again after Retry-After seconds",
     507: "磁盘空间不足 / no room on the disk",
 }
@@ -181,14 +183,15 @@ def _complete(method: str, path: str, operation: Operation, statuses: dict[str, 
     if name in _OPEN:
         operation.security = [{}]
     if not path.startswith("/v1/"):
-        operation.responses = {**(operation.responses or {}), "503": _refusal(503)}
+        refusals = {str(status): _refusal(status) for status in (408, 431, 503)}
+        operation.responses = {**(operation.responses or {}), **refusals}
         return
     writes = method != "get"
     said = operation.description or ""
     if name == "create_import":
         operation.request_body = _upload()
     _parameters(name, writes, "If-Match" in said, operation)
-    wanted = {400, 401, 403, 415, 429, 503}
+    wanted = {400, 401, 403, 408, 415, 429, 431, 503}
     if writes:
         wanted |= {404, 409, 422}
     if operation.request_body is not None:
