@@ -7,6 +7,7 @@ from http import HTTPStatus
 
 import msgspec
 
+from huimeng.infra.refused import Refused
 from huimeng.kernel.currency import Lang
 from huimeng.kernel.errors import BusinessError, HeadTooLarge, NotHttp, RequestTooSlow, TooBusy
 
@@ -25,6 +26,7 @@ class Refusal:
     """Put together once a second, in both languages: refusing is what a process does most when it can do least."""
 
     def __init__(self, error: BusinessError, always: Headers) -> None:
+        self.code = error.code
         self._line = b"HTTP/1.1 %d %s\r\n" % (error.status, HTTPStatus(error.status).phrase.encode())
         self._rest = {lang: _rest(error, lang, always) for lang in ("zh", "en")}
         self._stamp: list[tuple[bytes, bytes]] | None = None
@@ -76,8 +78,7 @@ class Admission:
         self.arrival_seconds = arrival_seconds
         self.reading_seconds = reading_seconds
         self.held_bytes = 0
-        # Refusals that the metric does not know of yet.
-        self.uncounted = 0
+        self.refused = Refused(each.code for each in (self.busy, self.slow, self.malformed, self.large))
         self.inside = 0
         self._inside_max = inside_max
 

@@ -15,7 +15,6 @@ from uvicorn.protocols.http.flow_control import FlowControl
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 from uvicorn.server import ServerState
 
-from huimeng.infra import metrics
 from huimeng.infra.admission import Admission, Headers, Place, Refusal, language_of
 
 # More than a route takes: then the framework is left to say so.
@@ -30,9 +29,6 @@ _ALWAYS = frozenset({b"/healthz", b"/readyz", b"/metrics"})
 # Its route takes the body piece by piece, with a patience of its own.
 _TAKES_ITS_TIME = frozenset({b"/v1/imports"})
 _VERSIONS = frozenset({"1.0", "1.1"})
-
-_COUNT_SECONDS = 0.1
-_refused = metrics.REFUSED.labels("too_busy")
 
 # What of a request has arrived, or what is done with the rest of it.
 _NOTHING, _HEAD, _HELD, _PASSED, _REFUSED, _OFFER = range(6)
@@ -343,24 +339,13 @@ class Doorway(HttpToolsProtocol):
     def _say(self, refusal: Refusal, headers: Headers, method: bytes, *, close: bool) -> None:
         if self.transport.is_closing():
             return
-        if refusal is self._admission.busy:
-            self._count_refusal()
+        self._admission.refused.add(refusal.code)
         # Who asks on and on without reading the answers is not to fill the memory with them.
         close = close or self.flow.write_paused
         head, body = refusal.answer(language_of(headers), self.server_state.default_headers, close=close)
         self.transport.write(head if method == b"HEAD" else head + body)
         if close:
             self._close()
-
-    def _count_refusal(self) -> None:
-        """The counter is shared with other processes, which costs a tenth of a refusal each time."""
-        if not self._admission.uncounted:
-            self.loop.call_later(_COUNT_SECONDS, self._count)
-        self._admission.uncounted += 1
-
-    def _count(self) -> None:
-        _refused.inc(self._admission.uncounted)
-        self._admission.uncounted = 0
 
     def _close(self) -> None:
         self._end_patience()

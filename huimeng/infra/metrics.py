@@ -25,7 +25,11 @@ HTTP_SECONDS = Histogram(
     ("method", "route"),
     buckets=_SECONDS,
 )
-REFUSED = Counter("huimeng_refused_total", "Requests answered with 429 or 503, by the code of the refusal", ("reason",))
+REFUSED = Counter(
+    "huimeng_refused_total",
+    "Requests answered with 429 or 503, or refused before they were whole, by the code of the refusal",
+    ("reason",),
+)
 
 TELLER_BATCH = Histogram(
     "huimeng_teller_batch_size", "Commands in a batch", buckets=(1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024)

@@ -14,9 +14,11 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from prometheus_client import REGISTRY
 
-from huimeng.infra import logs, marks
+from huimeng.infra import logs, marks, refused
 from huimeng.infra.database import DatabaseUrls
+from huimeng.infra.doorway import HEAD_MAX
 from huimeng.infra.logs import configure_logging
 from huimeng.infra.marks import Mark
 from huimeng.infra.redaction import redact, redact_text
@@ -26,6 +28,7 @@ from huimeng.merchant.authentication import Principal
 from huimeng.merchant.rules import format_token
 from huimeng.merchant.rules.people import SessionToken
 from tests.conftest import Shop
+from tests.infra.door import Room, get, place, post, until
 from tests.infra.steps import Count, StepShelf
 
 TOKEN = format_token(7, 3, "Zk1" + "x" * 40)
@@ -294,3 +297,69 @@ def test_a_line_of_access_costs_little(lines: Lines) -> None:
             logs.access(fields | mark.fields())
         best = min(best, (time.perf_counter() - started) / 200)
     assert best < 300e-6
+
+
+def refusals(lines: Lines) -> list[dict[str, Any]]:
+    return [line for line in lines.all() if line["event"] == "requests refused"]
+
+
+async def test_what_a_full_process_refuses_is_a_line_now_and_then(
+    monkeypatch: pytest.MonkeyPatch, lines: Lines
+) -> None:
+    monkeypatch.setattr(refused, "_TELL_SECONDS", 1.0)
+    async with place(Room(), inside_max=0) as here:
+        caller = await here.caller()
+        await caller.ask(post())
+        await until(lambda: refusals(lines))
+        for _ in range(20):
+            assert (await caller.ask(post())).status == 429
+            await asyncio.sleep(0.01)
+        assert len(refusals(lines)) == 1
+        await until(lambda: len(refusals(lines)) == 2)
+        await asyncio.sleep(1.3)
+        # Nothing came, so nothing is said; the next is told at once again.
+        assert len(refusals(lines)) == 2
+        await caller.ask(post())
+        await until(lambda: len(refusals(lines)) == 3)
+    first, second, third = refusals(lines)
+    told = {"level": "warning", "logger": "huimeng.doorway", "event": "requests refused"}
+    assert first == told | {"time": first["time"], "refused": 1, "reasons": {"too_busy": 1}}
+    assert second == told | {"time": second["time"], "refused": 20, "reasons": {"too_busy": 20}}
+    assert third["refused"] == 1
+
+
+async def test_a_line_of_refusals_says_why_and_the_metric_too(monkeypatch: pytest.MonkeyPatch, lines: Lines) -> None:
+    monkeypatch.setattr(refused, "_COUNT_SECONDS", 0.5)
+    reasons = {"too_busy": 2, "not_http": 1, "head_too_large": 1, "request_too_slow": 1}
+
+    def counted() -> dict[str, Any]:
+        return {reason: REGISTRY.get_sample_value("huimeng_refused_total", {"reason": reason}) for reason in reasons}
+
+    async with place(Room(), inside_max=0, arrival_seconds=0.02) as here:
+        # Known before the first of them.
+        before = counted()
+        wrong = [b"\0\r\n\r\n", get("/a", "X: " + "x" * HEAD_MAX), b"GET /", post(), post()]
+        assert [(await here.ask(sent)).status for sent in wrong] == [400, 431, 408, 429, 429]
+        await until(lambda: refusals(lines))
+    (line,) = refusals(lines)
+    assert (line["refused"], line["reasons"]) == (5, reasons)
+    assert counted() == {reason: before[reason] + number for reason, number in reasons.items()}
+
+
+async def test_a_line_of_refusals_is_about_no_request(lines: Lines) -> None:
+    """Also where the first of them was refused while the answer to another one was sent."""
+    room = Room()
+
+    async def marked(scope: Any, receive: Any, send: Any) -> None:
+        marks.current.set(Mark("r-1", {"principal": principal()}))
+        await room(scope, receive, send)
+
+    async with place(marked, inside_max=1) as here:
+        caller = await here.caller()
+        await caller.send(post(b"1") + post(b"2"))
+        await until(lambda: room.inside == 1)
+        here.admission.inside += 1
+        room.door.set()
+        assert [(await caller.answer()).status for _ in range(2)] == [200, 429]
+        await until(lambda: refusals(lines))
+    assert set(refusals(lines)[0]) == {"time", "level", "logger", "event", "refused", "reasons"}
