@@ -34,12 +34,12 @@ from huimeng.infra.http import PROBLEM, Req, on_business_error, on_fault, on_htt
 from huimeng.infra.logs import configure_logging
 from huimeng.infra.processes import end_with_parent
 from huimeng.infra.rate import Rate, share_headers, with_share
-from huimeng.infra.scrape import scrape
+from huimeng.infra.scrape import Checks
 from huimeng.infra.teller import Teller
 from huimeng.infra.tracing import start_tracing
 from huimeng.infra.watch import Watch
 from huimeng.kernel.currency import Lang
-from huimeng.kernel.errors import BusinessError, InvalidInput, RateLimited, TooBusy
+from huimeng.kernel.errors import BusinessError, InvalidInput, RateLimited, TooBusy, Unavailable
 from huimeng.merchant.authentication import Doorman
 from huimeng.merchant.service.sessions import LogIns
 from huimeng.porting.store.uploads import Uploads
@@ -55,14 +55,16 @@ async def health() -> dict[str, str]:
 
 @get("/readyz", tags=["operations"], summary="就绪 / The database answers")
 async def ready(request: Req) -> dict[str, str]:
-    await request.app.state.db.ping()
+    checks: Checks = request.app.state.checks
+    if not await checks.ready():
+        raise Unavailable()
     return {"status": "ok"}
 
 
 @get("/metrics", include_in_schema=False, media_type="text/plain")
 async def metrics(request: Req) -> Response[bytes]:
-    state = request.app.state
-    return Response(await scrape(state.db, state.data_dir), media_type=CONTENT_TYPE_LATEST)
+    checks: Checks = request.app.state.checks
+    return Response(await checks.page(), media_type=CONTENT_TYPE_LATEST)
 
 
 class Gate:
@@ -187,7 +189,7 @@ def create_app(opened: AbstractAsyncContextManager[Context] | None = None) -> An
         async with opened or open_context(migrate=False) as context:
             app.state.db = context.db
             app.state.settings = context.settings
-            app.state.data_dir = context.settings.data_dir
+            app.state.checks = Checks(context.db, context.settings.data_dir)
             app.state.teller = context.teller
             app.state.vault = context.vault
             app.state.rate = Rate(context.settings.data_dir / "rate.counts")

@@ -1,4 +1,4 @@
-"""What was read from the database, kept for 2 seconds."""
+"""What was read a moment ago, kept for 2 seconds unless it is said otherwise."""
 
 from __future__ import annotations
 
@@ -18,21 +18,24 @@ V = TypeVar("V")
 class Cache(Generic[K, V]):
     """load(key) is asked once for all who ask at a time."""
 
-    def __init__(self, load: Callable[[K], Awaitable[V]], monotonic: Callable[[], float]) -> None:
+    def __init__(
+        self, load: Callable[[K], Awaitable[V]], monotonic: Callable[[], float], keep_seconds: float = TTL_SECONDS
+    ) -> None:
         self._load = load
         self._monotonic = monotonic
+        self._keep_seconds = keep_seconds
         self.kept: OrderedDict[K, tuple[float, V]] = OrderedDict()
         self._loading: dict[K, tuple[float, asyncio.Task[V]]] = {}
 
     async def get(self, key: K) -> V:
         now = self._monotonic()
         kept = self.kept.get(key)
-        if kept is not None and now - kept[0] < TTL_SECONDS:
+        if kept is not None and now - kept[0] < self._keep_seconds:
             return kept[1]
         # When an entry ends under load, one look-up serves everybody who waits for it; but for one that takes so long
         # that what it brings is too old.
         loading = self._loading.get(key)
-        if loading is None or now - loading[0] >= TTL_SECONDS:
+        if loading is None or now - loading[0] >= self._keep_seconds:
             loading = self._loading[key] = (now, asyncio.create_task(self.refresh(key)))
             loading[1].add_done_callback(lambda task: self._loaded(key, task))
         return await asyncio.shield(loading[1])

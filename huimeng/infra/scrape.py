@@ -1,11 +1,12 @@
-"""What /metrics answers: the sums over all processes, and what can be seen at this moment."""
+"""What /readyz and /metrics answer: whether the database does, the sums over all processes, what can be seen now."""
 
 from __future__ import annotations
 
 import asyncio
 import os
 import shutil
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from prometheus_client import REGISTRY, CollectorRegistry, Metric, generate_latest
@@ -13,10 +14,12 @@ from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
 from prometheus_client.registry import Collector
 
+from huimeng.infra.cache import Cache
 from huimeng.infra.database import Database
 from huimeng.infra.verified import last_verified
 from huimeng.kernel.errors import BusinessError
 
+FRESH_SECONDS = 1.0
 _PING_SECONDS = 2.0
 
 
@@ -42,10 +45,25 @@ class Moment(Collector):
             )
 
 
-async def scrape(db: Database, data_dir: Path) -> bytes:
-    """The page, in the text format of Prometheus."""
-    up = await _answers(db)
-    return await asyncio.to_thread(page, data_dir, up, os.environ.get("PROMETHEUS_MULTIPROC_DIR"))
+class Checks:
+    """Anybody may ask, also when nobody else gets in: so a process looks no more than once a second."""
+
+    def __init__(self, db: Database, data_dir: Path, monotonic: Callable[[], float] = time.monotonic) -> None:
+        self._db = db
+        self._data_dir = data_dir
+        self._up: Cache[Database, bool] = Cache(_answers, monotonic, FRESH_SECONDS)
+        self._pages: Cache[Path, bytes] = Cache(self._look, monotonic, FRESH_SECONDS)
+
+    async def ready(self) -> bool:
+        return await self._up.get(self._db)
+
+    async def page(self) -> bytes:
+        """In the text format of Prometheus."""
+        return await self._pages.get(self._data_dir)
+
+    async def _look(self, data_dir: Path) -> bytes:
+        up = await self.ready()
+        return await asyncio.to_thread(page, data_dir, up, os.environ.get("PROMETHEUS_MULTIPROC_DIR"))
 
 
 def page(data_dir: Path, database_up: bool, shared: str | None) -> bytes:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import re
@@ -247,8 +248,6 @@ async def test_retries_of_a_key_are_counted(urls: DatabaseUrls, db: Database, sh
 
 
 async def test_the_lag_is_what_the_figures_lack(urls: DatabaseUrls, db: Database, shop: Shop) -> None:
-    import asyncio
-
     stop = asyncio.Event()
     async with Teller(urls, [StepShelf()]) as lane:
         await asyncio.gather(*(lane.submit(Count(shop.cell_id)) for _ in range(5)))
@@ -279,7 +278,48 @@ def test_a_round_that_fails_is_counted_and_is_no_success() -> None:
     assert value("huimeng_round_success_timestamp_seconds", round="trial") > 1.7e9
 
 
+class Clock:
+    seconds = 0.0
+
+    def __call__(self) -> float:
+        return self.seconds
+
+
 async def test_the_page_is_answered_while_the_database_is_away(db: Database, tmp_path: Path) -> None:
-    assert b"\nhuimeng_database_up 1.0" in await scrape.scrape(db, tmp_path)
+    clock = Clock()
+    checks = scrape.Checks(db, tmp_path, clock)
+    assert b"\nhuimeng_database_up 1.0" in await checks.page()
     await db.close()
-    assert b"\nhuimeng_database_up 0.0" in await scrape.scrape(db, tmp_path)
+    clock.seconds = scrape.FRESH_SECONDS
+    assert b"\nhuimeng_database_up 0.0" in await checks.page()
+    assert not await checks.ready()
+
+
+async def test_whoever_asks_it_is_looked_once_a_second(
+    db: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looks: list[str] = []
+    ping, page = db.ping, scrape.page
+
+    async def counted_ping() -> None:
+        looks.append("ping")
+        await ping()
+
+    def counted_page(*given: Any) -> bytes:
+        looks.append("page")
+        return page(*given)
+
+    monkeypatch.setattr(db, "ping", counted_ping)
+    monkeypatch.setattr(scrape, "page", counted_page)
+    clock = Clock()
+    checks = scrape.Checks(db, tmp_path, clock)
+    for round_ in (1, 2):
+        pages = await asyncio.gather(*(checks.page() for _ in range(50)), *(checks.ready() for _ in range(50)))
+        assert len(set(pages)) == 2 and True in pages
+        clock.seconds += 0.99 * scrape.FRESH_SECONDS
+        assert await checks.page() == pages[0] and await checks.ready()
+        assert looks == ["ping", "page"] * round_
+        clock.seconds += 0.01 * scrape.FRESH_SECONDS
+    await db.close()
+    assert [await checks.ready() for _ in range(5)] == [False] * 5
+    assert looks == ["ping", "page"] * 2 + ["ping"]

@@ -17,6 +17,7 @@ from huimeng.entry.api import create_app
 from huimeng.entry.context import Context
 from huimeng.infra import logs, marks
 from huimeng.infra.watch import Watch
+from huimeng.kernel.errors import Unavailable
 from huimeng.merchant.authentication import Principal
 
 PROBLEM = [(b"content-type", b"application/problem+json"), (b"content-length", b"17")]
@@ -194,6 +195,26 @@ async def test_the_application_has_it_outermost(context: Context, lines: list[di
             page = (await client.get("/metrics")).text
     assert [(line["route"], line["status"]) for line in lines] == [("-", 404), ("-", 401), ("/metrics", 200)]
     assert "\nhuimeng_database_up 1.0" in page
+
+
+async def test_who_asks_on_and_on_whether_it_is_ready_costs_no_more(
+    context: Context, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pings: list[bool] = []
+
+    async def ping() -> None:
+        pings.append(True)
+        raise Unavailable()
+
+    monkeypatch.setattr(context.db, "ping", ping)
+    async with running(context) as app:
+        transport = httpx.ASGITransport(app=app)
+        async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as client:
+            answers = await asyncio.gather(*(client.get("/readyz") for _ in range(20)), client.get("/metrics"))
+    assert [answer.status_code for answer in answers] == [503] * 20 + [200]
+    assert answers[0].json()["code"] == "database_unavailable"
+    assert "\nhuimeng_database_up 0.0" in answers[-1].text
+    assert len(pings) == 1
 
 
 async def test_requests_at_the_same_time_keep_apart(lines: list[dict[str, Any]]) -> None:
