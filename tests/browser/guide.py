@@ -9,6 +9,7 @@ import base64
 import os
 import re
 import sys
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -48,6 +49,14 @@ class Demo(Shop):
             order = ("reset-password",) if login in known else ("create", "--name", name, "--role", role, *options)
             told = house.huimeng("staff", order[0], "-m", self.code, "--login", login, *order[1:])
             self.settle(login, one_time_of(told))
+        self.wait_for_figures()
+
+    def wait_for_figures(self) -> None:
+        """After the first import they are minutes behind, and a picture would show none."""
+        end = time.monotonic() + READY_SECONDS
+        while self.get("/v1/analytics/overview", **{"from": "2017-12-01", "to": "2017-12-31"})["lag_events"]:
+            assert time.monotonic() < end, "the figures don't follow"
+            time.sleep(1)
 
 
 class Camera:
@@ -133,7 +142,9 @@ def rule(camera: Camera) -> None:
         page.get_by_label(camera.said("第 1 行 金额", "Line 1 Amount")).fill("36")
         page.get_by_role("button", name=camera.said("试算", "Try"), exact=True).click()
         expect(page.get_by_role("status").filter(has_text="36.00")).to_be_visible()
-        page.evaluate("scrollTo(0, 0)")
+        # What stands beside the form scrolls by itself: the bill and what came of it, and no half of a card above.
+        tried = page.get_by_role("heading", name=camera.said("在一张单上试一试", "Try it on a bill"))
+        tried.evaluate("(heading) => { heading.closest('section').scrollIntoView(); scrollTo(0, 0) }")
         camera.take(page, "rule")
     # Trying keeps a draft.
     for draft in camera.shop.get("/v1/earning-rules/drafts")["items"]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import os
 import re
 import time
 from datetime import UTC, datetime, timedelta
@@ -17,6 +18,8 @@ from tests.faults.house import House
 
 ZONE = ZoneInfo("Asia/Shanghai")
 PASSWORD = "silver-lotus-4471"
+# Of this run: a folder may have seen others, and their keys.
+_RUN = os.urandom(4).hex()
 _keys = itertools.count(1)
 
 MEMBERS = {
@@ -66,7 +69,7 @@ class Shop:
 
     def ask(self, method: str, path: str, **given: Any) -> Any:
         headers: dict[str, str] = {"Authorization": f"Bearer {self.token}"}
-        headers["Idempotency-Key"] = f"{self.code}-{next(_keys)}"
+        headers["Idempotency-Key"] = f"{self.code}-{_RUN}-{next(_keys)}"
         return _good(httpx.request(method, self.house.url + path, headers=headers, timeout=30, **given))
 
     def make(self, path: str, body: Any) -> Any:

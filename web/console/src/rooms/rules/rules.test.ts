@@ -111,7 +111,7 @@ it('tries what is written, as the draft it is kept in, beside what counts now', 
   expect(sent).toMatchObject({ bill: { store: 's1', member_id: '5' }, drafts: ['2048'] })
   expect(wrapper.get('.result').text()).toContain('多 200')
   expect(wrapper.get('.result tbody').text()).toContain('300')
-  expect(wrapper.get('.result').text()).toContain('每元 2 积分')
+  expect(wrapper.get('.result').text()).toContain('消费积分：每元 2 积分')
 })
 
 test('a rate is said as it was meant, and comes back as it was', () => {
