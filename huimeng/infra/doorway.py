@@ -151,8 +151,12 @@ class Doorway(HttpToolsProtocol):
 
     def on_headers_complete(self) -> None:
         path = self.url.partition(b"?")[0]
-        if self.parser.get_http_version() not in _VERSIONS or self.parser.get_method() == b"CONNECT":
+        version = self.parser.get_http_version()
+        if version not in _VERSIONS or self.parser.get_method() == b"CONNECT":
             # The parser takes a line without a version for HTTP/0.9.
+            self._refuse(self._admission.malformed, close=True)
+        elif version == "1.1" and [name for name, _ in self.headers].count(b"host") != 1:
+            # Whoever stands before us might have taken another than we (RFC 9112, 3.2).
             self._refuse(self._admission.malformed, close=True)
         elif self._is_large():
             self._refuse(self._admission.large, close=True)

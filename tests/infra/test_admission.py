@@ -290,7 +290,15 @@ async def test_a_head_without_end_is_refused() -> None:
 
 
 @pytest.mark.parametrize(
-    "sent", [b"\0\1\2\r\n\r\n", b"GET / HTTP/9.9\r\n\r\n", b"GET /\r\nHost: x\r\n\r\n", b"CONNECT x:1 HTTP/1.1\r\n\r\n"]
+    "sent",
+    [
+        b"\0\1\2\r\n\r\n",
+        b"GET / HTTP/9.9\r\nHost: x\r\n\r\n",
+        b"GET /\r\nHost: x\r\n\r\n",
+        b"CONNECT x:1 HTTP/1.1\r\nHost: x\r\n\r\n",
+        b"GET / HTTP/1.1\r\n\r\n",
+        b"GET / HTTP/1.1\r\nHost: x\r\nhost: y\r\n\r\n",
+    ],
 )
 async def test_what_is_no_http(sent: bytes) -> None:
     room = Room()
@@ -301,6 +309,13 @@ async def test_what_is_no_http(sent: bytes) -> None:
         assert (refusal.status, refusal.code, refusal.headers["x-frame-options"]) == (400, "not_http", "DENY")
         assert await caller.closed()
         assert room.seen == []
+
+
+async def test_the_older_http_names_no_host() -> None:
+    room = Room()
+    room.door.set()
+    async with place(room) as here:
+        assert (await here.ask(b"GET / HTTP/1.0\r\n\r\n")).status == 200
 
 
 async def test_nothing_is_begun_on_a_connection_that_is_being_closed() -> None:
