@@ -202,6 +202,11 @@ def test_no_cell_crashes_its_parser(cell: str) -> None:
         ("等待买家付款", "open"),
         ("买家已付款，等待卖家发货", "open"),
         ("pending", "open"),
+        ("已签收", "completed"),
+        ("待评价", "completed"),
+        ("已评价", "completed"),
+        ("已结算", "completed"),
+        ("订单完成", "completed"),
     ],
 )
 def test_status_words(word: str, status: str) -> None:

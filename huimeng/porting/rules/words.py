@@ -15,6 +15,7 @@ _STATUSES: dict[OrderStatus, tuple[str, ...]] = {
         "",
         *("completed", "complete", "paid", "done", "success", "finished", "closed", "shipped", "delivered"),
         *("已完成", "完成", "已支付", "已付款", "支付成功", "交易成功", "交易完成", "已收货", "已发货", "正常"),
+        *("已签收", "订单完成", "待评价", "已评价", "已结算"),
     ),
     "refunded": (
         *("refunded", "returned", "refund", "return"),
