@@ -19,7 +19,7 @@ from huimeng.porting.rules.columns import ORDER_COLUMNS, ORDER_REQUIRED, match_h
 from huimeng.porting.rules.faults import FAULT_HEADER
 from huimeng.porting.rules.order_rows import ReadSettings, StorePlace
 from huimeng.porting.rules.orders import Draft, assemble
-from huimeng.porting.store.blocks import open_source
+from huimeng.porting.store.blocks import Source, open_source
 from huimeng.porting.store.jobs import OpeningShelf
 from huimeng.porting.store.parts import PartResult, PartSpec, read_part
 from huimeng.porting.store.spill import Spill
@@ -63,24 +63,28 @@ def read(tmp_path: Path) -> Reader:
         path.write_bytes(data.encode() if isinstance(data, str) else data)
         source = open_source(path)
         match_header(source.header, ORDER_COLUMNS, ORDER_REQUIRED)
-        spec = PartSpec(source, settings, str(tmp_path), 0, source.start, source.size)
-        result = read_part(spec, lambda report: None)
-        with spec.faults.open(encoding="utf-8", newline="") as lines:
-            faults = [dict(zip(FAULT_HEADER, row, strict=True)) for row in csv.reader(lines)]
-        spec.faults.unlink()
-        spill = Spill([spec.spill], result.chunks)
-        orders: dict[date, list[Draft]] = {}
-        for day in spill.days():
-            for runs in spill.parts(day):
-                for each in assemble(runs):
-                    if isinstance(each, Draft):
-                        orders.setdefault(date.fromordinal(day), []).append(each)
-                    else:
-                        faults.append({"line": str(each.line), "code": each.code, "note": each.note})
-        spill.close()
-        return Found(orders, faults, result)
+        return read_source(source, tmp_path, settings)
 
     return reader
+
+
+def read_source(source: Source, folder: Path, settings: ReadSettings = SETTINGS) -> Found:
+    spec = PartSpec(source, settings, str(folder), 0, source.start, source.size)
+    result = read_part(spec, lambda report: None)
+    with spec.faults.open(encoding="utf-8", newline="") as lines:
+        faults = [dict(zip(FAULT_HEADER, row, strict=True)) for row in csv.reader(lines)]
+    spec.faults.unlink()
+    spill = Spill([spec.spill], result.chunks)
+    orders: dict[date, list[Draft]] = {}
+    for day in spill.days():
+        for runs in spill.parts(day):
+            for each in assemble(runs):
+                if isinstance(each, Draft):
+                    orders.setdefault(date.fromordinal(day), []).append(each)
+                else:
+                    faults.append({"line": str(each.line), "code": each.code, "note": each.note})
+    spill.close()
+    return Found(orders, faults, result)
 
 
 HEADER = ("order_no", "ordered_at", "store", "member", "sku", "product", "category", "quantity", "paid_amount")

@@ -181,5 +181,5 @@ def _harmless(text: str) -> str:
 def shown(text: str, limit: int = SHOWN_CHARACTERS) -> str:
     """A value shortened for a message."""
     if text.startswith(_MARK):
-        text = text.rpartition("|")[2]
+        text = text.split("|", 2)[-1]
     return text if len(text) <= limit else text[:limit] + "…"

@@ -21,7 +21,7 @@ from huimeng.order.rules import LINES_MAX
 from huimeng.porting.rules import cells, words
 from huimeng.porting.rules.cells import Memo
 from huimeng.porting.rules.columns import Header
-from huimeng.porting.rules.faults import CellFault, RowFault, shown
+from huimeng.porting.rules.faults import CellFault, RowFault, mark_in, shown
 from huimeng.porting.rules.summary import is_no_row
 from huimeng.porting.rules.words import OrderStatus
 
@@ -192,7 +192,9 @@ class OrderRows:
         self.rows += 1
         self.bad_rows += 1
         self._report(msgspec.structs.replace(fault, order_no=self._number_in(row)))
-        self._orphan(None, line)
+        place = self._header.places.get("order_no", len(row))
+        known = place < len(row) and row[place].strip()
+        self._orphan((row[place], "", "") if known else None, line)
 
     def finish(self) -> None:
         self._close()
@@ -304,6 +306,10 @@ class OrderRows:
         width = self._header.width
         if not row or not any(row):
             # A blank line between rows is no row.
+            return False
+        if (fault := mark_in(row[0])) is not None:
+            # A row of another file that was lost when it was read; what is known of its cells stands behind.
+            self.lost(line, RowFault(line, fault.code, value=shown(row[0]), note=fault.note), row[1:])
             return False
         if is_no_row(row, self._header.names, self._needed):
             self.no_rows += 1

@@ -6,6 +6,8 @@ from collections.abc import Callable, Iterable, Mapping
 from decimal import Decimal, InvalidOperation
 from typing import Literal
 
+from huimeng.kernel.errors import InvalidInput
+from huimeng.member.kinds import normalise_phone
 from huimeng.porting.rules.cells import money
 from huimeng.porting.rules.columns import plain_name
 from huimeng.porting.rules.faults import CellFault
@@ -88,12 +90,15 @@ KINDS: Mapping[str, str] = {
 }
 # For finding the header: every name is a field of its own.
 NAMES: Mapping[str, tuple[str, ...]] = {name: (name,) for names in USED.values() for name in names}
+# The name under which a row that can't be read says why: see faults.marked.
+FAULT = ""
 
-_PAID_TO_THE_END = ("交易成功", "已完成", "交易完成")
+# 待评价: all that is left is the buyer's opinion.
+_PAID_TO_THE_END = ("交易成功", "已完成", "交易完成", "订单完成", "已结算", "待评价", "已评价")
 _ENDED = ("交易关闭", "已关闭", "已取消", "交易取消")
 _UNDER_WAY = (
     *("等待", "待", "买家已付款", "卖家已发货", "卖家部分发货", "付款确认"),
-    *("已支付", "备货", "已发货", "部分发货", "派送"),
+    *("已支付", "备货", "已发货", "部分发货", "派送", "已签收"),
 )
 _GIVEN_BACK = ("退款成功", "已退款", "退款完成", "全额退款", "退款退货成功", "退货退款成功")
 
@@ -110,8 +115,9 @@ def recognise(header: Iterable[str]) -> Kind | None:
 
 
 def translate(kind: Kind, cells: Cells) -> list[str]:
-    """A row of the file (name -> cell) as the cells of OUT[kind]."""
-    return _TRANSLATORS[kind]({name: _bare(cell) for name, cell in cells.items()})
+    """A row of the file (name -> cell) as the cells of OUT[kind]; of one that is lost, its fault stands before them."""
+    row = _TRANSLATORS[kind]({name: _bare(cell) for name, cell in cells.items()})
+    return [cells[FAULT], *row] if FAULT in cells else row
 
 
 def joined(order: Cells, detail: Cells) -> list[str]:
@@ -175,9 +181,16 @@ def _bare(cell: str) -> str:
 
 
 def _phone(cell: str) -> str:
-    """Only a whole number is anybody's; the platforms give out masked and encrypted ones."""
-    digits = cell.removeprefix("+86").removeprefix("86-").strip()
-    return digits if len(digits) == 11 and digits.isascii() and digits.isdigit() and digits[0] == "1" else ""
+    """Only a whole number is anybody's; the platforms give out masked and encrypted ones, and numbers of their own
+    with an extension."""
+    if len(cell) == 11 and cell.isascii() and cell.isdigit():
+        # Most are written so, and need no closer look.
+        return cell if cell[0] == "1" else ""
+    try:
+        number = normalise_phone(cell)
+    except InvalidInput:
+        return ""
+    return number if number.startswith("+") or (len(number) == 11 and number[0] == "1") else ""
 
 
 def _status(cell: str) -> str:

@@ -7,6 +7,7 @@ import csv
 import io
 import itertools
 import os
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, Protocol
@@ -25,6 +26,8 @@ BLOCK_BYTES = 1 << 20
 # A record with line breaks in its cells may cross the end of a block; one that is longer has an unclosed quote.
 _RECORD_CHARACTERS = 4 * CELL_CHARACTERS
 _LINE_BYTES = 4 << 20
+# A cell with quotes that no other cell can have a part in: quoted, or a spreadsheet's ="0012".
+_WHOLE = re.compile(r'"(?:[^"]|"")*"|="[^"]*"')
 _MAGIC = {
     b"PK\x03\x04": "Excel .xlsx",
     b"\xd0\xcf\x11\xe0": "Excel .xls",
@@ -316,14 +319,18 @@ class Reading:
         """The cells of a row that can't be taken as they seem to be; one with a quote in it may be several, so it and
         what follows are left out."""
         cells = text[:CELL_CHARACTERS].rstrip("\r\n").split(self._source.delimiter)
-        return [cell.strip('"') for cell in itertools.takewhile(_is_one, cells)]
+        return [_unquoted(cell) for cell in itertools.takewhile(_is_one, cells)]
 
     def _reader(self, lines: Iterator[str]) -> Reader:
         return csv.reader(lines, strict=True, delimiter=self._source.delimiter)
 
 
 def _is_one(cell: str) -> bool:
-    return '"' not in cell or (len(cell) > 1 and cell.count('"') == 2 and cell[0] == cell[-1] == '"')
+    return '"' not in cell or _WHOLE.fullmatch(cell) is not None
+
+
+def _unquoted(cell: str) -> str:
+    return cell[1:-1].replace('""', '"') if cell.startswith('"') else cell
 
 
 def _fault(line: int, text: str, error: csv.Error) -> RowFault:

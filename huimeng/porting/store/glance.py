@@ -9,7 +9,7 @@ import msgspec
 
 from huimeng.porting.rules import platforms
 from huimeng.porting.rules.columns import MEMBER_COLUMNS, ORDER_FILE_COLUMNS, likeness
-from huimeng.porting.store.intake import Wish, open_table
+from huimeng.porting.store.intake import LOST, Wish, open_table
 from huimeng.porting.store.tasks import Kind
 
 _ROWS = 40
@@ -42,6 +42,8 @@ def glance(path: Path, folder: Path, sheet: str | None) -> Glance:
         rows = (cells for line, cells in table.rows(kinds, frozenset()) if line > 0)
         for cells in islice(rows, _ROWS):
             for place, cell in cells.items():
+                if place == LOST:
+                    continue
                 shown = " ".join(cell.split())[:_CHARACTERS]
                 if shown and len(samples[place]) < _SAMPLES and shown not in samples[place]:
                     samples[place].append(shown)

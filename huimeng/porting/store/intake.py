@@ -5,10 +5,9 @@ from __future__ import annotations
 
 import codecs
 import csv
-import io
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Protocol, Self
+from typing import TYPE_CHECKING, Protocol, Self
 
 import msgspec
 
@@ -23,12 +22,24 @@ from huimeng.porting.errors import (
     SheetTooBig,
 )
 from huimeng.porting.rules import platforms
-from huimeng.porting.rules.columns import HEADER_LINES, KINDS, SHARED_FIELDS, likeness, match_header, names_any
-from huimeng.porting.rules.faults import RowFault
-from huimeng.porting.store.blocks import BLOCK_BYTES, Source, open_source
+from huimeng.porting.rules.columns import (
+    HEADER_LINES,
+    KINDS,
+    SHARED_FIELDS,
+    likeness,
+    match_header,
+    names_any,
+    plain_name,
+)
+from huimeng.porting.rules.faults import RowFault, marked, shown
+from huimeng.porting.rules.summary import is_no_row
+from huimeng.porting.store.blocks import BLOCK_BYTES, Reading, Source, open_source
 from huimeng.porting.store.pairs import join
 from huimeng.porting.store.sheet import Filler, Row, SheetReader
 from huimeng.porting.store.workbook import Sheet, Workbook
+
+if TYPE_CHECKING:
+    from _csv import Reader
 
 _ZIP = b"PK\x03\x04"
 _OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
@@ -38,6 +49,8 @@ _TOP_BYTES = 8 << 20
 # What a sheet's cells may come to: a text that is kept once may stand in a million rows.
 _LITTLE_CHARACTERS = 32 << 20
 _RATIO = 300
+# The place of a row's fault among its cells, when the row itself can't be read.
+LOST = -1
 
 Tell = Callable[[int, int], None]
 Columns = Mapping[str, Sequence[str]]
@@ -146,22 +159,60 @@ class _TextTable:
         self._tell = tell
 
     def rows(self, kinds: Mapping[int, str], shared: frozenset[int]) -> Iterator[Row]:
-        with Path(self.source.path).open("rb") as file:
-            file.seek(self.source.start)
-            text = io.TextIOWrapper(file, self.source.encoding, errors="replace", newline="")
-            reader = csv.reader(text, delimiter=self.source.delimiter)
-            end = 0
-            try:
-                for row in reader:
-                    start, end = end, reader.line_num
-                    yield self.header_line + start + 1, {place: row[place] for place in kinds if place < len(row)}
-                    if end % 1000 == 0:
-                        self._tell(file.tell(), self.source.size)
-            except csv.Error as error:
-                raise NotCsv(what=f"{self.header_line + end + 1}: {error}") from error
+        """A row that can't be read comes as LOST and what can be told of its cells."""
+        source = self.source
+        taker = _CellRows(source.header, kinds)
+        for done in Reading(source, taker, source.start, source.size, source.header_lines).steps():
+            yield from taker.given()
+            self._tell(done, source.size)
+        yield from taker.given()
 
     def close(self) -> None:
         pass
+
+
+class _CellRows:
+    """Takes the cells of some columns, and rows that are lost, in the file's order."""
+
+    reached = 0
+
+    def __init__(self, header: Sequence[str], places: Iterable[int]) -> None:
+        self._header = [cell.strip()[:60] for cell in header]
+        self._places = list(places)
+        named = [place for place, cell in enumerate(self._header) if cell]
+        self._widths = range(named[-1] + 1 if named else len(header), len(header) + 1)
+        self._found: list[Row] = []
+
+    def given(self) -> list[Row]:
+        found, self._found = self._found, []
+        return found
+
+    def take(self, reader: Reader, before: int) -> int:
+        """Reads to the end of a block; see rules.order_rows.OrderRows.take."""
+        width, places, add, end = self._widths.stop - 1, self._places, self._found.append, 0
+        try:
+            for row in reader:
+                start, end = end, reader.line_num
+                if len(row) == width:
+                    add((before + start + 1, {place: row[place] for place in places}))
+                elif row:
+                    self._uneven(row, before + start + 1)
+        finally:
+            self.reached = end
+        return end
+
+    def _uneven(self, row: list[str], line: int) -> None:
+        length = len(row)
+        cells = {place: row[place] for place in self._places if place < length}
+        short, long = length < self._widths.start, any(cell.strip() for cell in row[self._widths.stop - 1 :])
+        if (short or long) and not is_no_row(row, self._header, ()):
+            code, note = "too_few_cells" if short else "too_many_cells", f"{length} / {self._widths.stop - 1}"
+            cells[LOST] = marked(code, note, shown(row[0]))
+        self._found.append((line, cells))
+
+    def lost(self, line: int, fault: RowFault, row: Sequence[str] = ()) -> None:
+        cells = {place: row[place] for place in self._places if place < len(row)}
+        self._found.append((line, {**cells, LOST: marked(fault.code, fault.note, fault.value)}))
 
 
 class _SheetTable:
@@ -296,19 +347,20 @@ def _written(table: _SheetTable, folder: Path, wish: Wish) -> Source:
 
 def _columns(table: Table, kind: platforms.Kind) -> dict[int, str]:
     """Place -> the platform's name of the column, of those that are read; the first of equal names."""
-    names = {name: name for name in platforms.USED[kind]}
+    names = {plain_name(name): name for name in platforms.USED[kind]}
     found: dict[str, int] = {}
     for place, cell in enumerate(table.header):
-        name = names.get(cell.strip().lstrip("\ufeff").strip("='\"\t "))
+        name = names.get(plain_name(cell))
         if name is not None:
             found.setdefault(name, place)
     return {place: name for name, place in found.items()}
 
 
 def named_rows(table: Table, kind: platforms.Kind) -> Iterator[tuple[int, dict[str, str]]]:
-    """(line, name -> cell); line 0 or less: from the beginning again."""
+    """(line, name -> cell), FAULT -> marked of a row that is lost; line 0 or less: from the beginning again."""
     columns = _columns(table, kind)
     kinds = {place: platforms.KINDS.get(name, "") for place, name in columns.items()}
+    columns[LOST] = platforms.FAULT
     for line, cells in table.rows(kinds, frozenset()):
         yield line, {columns[place]: text for place, text in cells.items()}
 

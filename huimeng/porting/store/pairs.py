@@ -14,8 +14,8 @@ import msgspec
 
 from huimeng.kernel.money import format_fen
 from huimeng.porting.rules import platforms
-from huimeng.porting.rules.cells import code, money
-from huimeng.porting.rules.faults import CellFault, RowFault, marked
+from huimeng.porting.rules.cells import code, money, required_code
+from huimeng.porting.rules.faults import CellFault, RowFault, mark_in, marked, shown
 from huimeng.porting.rules.words import COMPLETED_WORD
 
 # Orders without lines that are named one by one.
@@ -32,40 +32,43 @@ class Lines(Protocol):
 
 
 def join(folder: Path, orders: Rows, details: Callable[[], Rows], lines: Lines) -> list[RowFault]:
-    """Writes the lines; the faults are those of orders that have none."""
+    """Writes the lines; the faults are those of orders that have none, or that can't be read."""
     database = sqlite3.connect(folder / "orders.sqlite", isolation_level=None)
     try:
         database.execute("pragma journal_mode = off")
         database.execute("pragma synchronous = off")
         database.execute(
-            "create table o (no text primary key, cells blob, paid int, post int, sum int, n int, open int)"
+            "create table o (no text primary key, cells blob, paid int, post int, sum int, n int, open int, lost int)"
         )
         database.execute("begin")
-        for line, cells in orders:
-            _keep(database, line, cells)
+        faults = [fault for line, cells in orders if (fault := _keep(database, line, cells)) is not None]
         for line, cells in details():
             if line <= 0:
-                database.execute("update o set sum = 0, n = 0")
+                database.execute("update o set sum = 0, n = 0, lost = 0")
             else:
-                number, paid = _number(cells.get("主订单编号", "")), _fen(cells.get("买家实际支付金额", ""))
-                database.execute("update o set sum = sum + ?, n = n + 1 where no = ?", (paid, number))
+                _add(database, line, cells)
         for line, cells in details():
             if line <= 0:
                 lines.again()
             elif any(text.strip() for text in cells.values()):
                 lines.add(line, _joined(database, cells))
-        return list(_without_lines(database))
+        return [*faults, *_without_lines(database)]
     finally:
         database.close()
         (folder / "orders.sqlite").unlink(missing_ok=True)
 
 
-def _keep(database: sqlite3.Connection, line: int, cells: dict[str, str]) -> None:
-    number = _number(cells.get("订单编号", ""))
+def _keep(database: sqlite3.Connection, line: int, cells: dict[str, str]) -> RowFault | None:
+    """The fault of a row that is no order's; lines are told by their numbers in the other file, so it has none."""
+    cell = cells.get("订单编号", "")
+    number = _number(cell)
+    mark = cells.get(platforms.FAULT, "")
+    if (told := mark_in(mark)) is not None:
+        return RowFault(0, told.code, value=shown(mark), note=told.note, order_no=number)
     if number:
         status = platforms.translate("taobao_orders", cells)[-1]
         database.execute(
-            "insert or ignore into o values (?, ?, ?, ?, 0, 0, ?)",
+            "insert or ignore into o values (?, ?, ?, ?, 0, 0, ?, 0)",
             (
                 number,
                 msgspec.json.encode([line, cells]),
@@ -74,28 +77,52 @@ def _keep(database: sqlite3.Connection, line: int, cells: dict[str, str]) -> Non
                 int(status != COMPLETED_WORD),
             ),
         )
+    elif cells.get("订单创建时间", "").strip():
+        # A total has no time.
+        try:
+            required_code(cell, _NUMBER_CHARACTERS)
+        except CellFault as fault:
+            return RowFault(0, fault.code, "订单编号", shown(cell), fault.note)
+    return None
+
+
+def _add(database: sqlite3.Connection, line: int, cells: dict[str, str]) -> None:
+    number, paid = _number(cells.get("主订单编号", "")), _fen(cells.get("买家实际支付金额", ""))
+    if platforms.FAULT in cells:
+        database.execute("update o set lost = ?, n = n + 1 where no = ?", (line, number))
+    else:
+        database.execute("update o set sum = sum + ?, n = n + 1 where no = ?", (paid, number))
 
 
 def _joined(database: sqlite3.Connection, cells: dict[str, str]) -> list[str]:
     """Postage is no goods: an order that was paid with it may be that much more than its lines."""
+    if platforms.FAULT in cells:
+        return platforms.translate("taobao_detail", cells)
     number = _number(cells.get("主订单编号", ""))
-    found = database.execute("select cells, paid, post, sum, open from o where no = ?", (number,)).fetchone()
+    found = database.execute("select cells, paid, post, sum, open, lost from o where no = ?", (number,)).fetchone()
     if found is None:
         row = platforms.translate("taobao_detail", cells)
         # A total at the end, or a line whose number can't be read, says itself what it is.
         return [marked("order_missing", number, number), *row[1:]] if number and row[2] else row
-    blob, paid, post, total, unfinished = found
+    blob, paid, post, total, unfinished, lost = found
     row = platforms.joined(msgspec.json.decode(blob)[1], cells)
-    if not unfinished and total not in (paid, paid - post):
-        place = list(platforms.OUT["taobao_detail"]).index("买家实际支付金额")
+    place = list(platforms.OUT["taobao_detail"]).index("买家实际支付金额")
+    if lost:
+        row[place] = marked("order_incomplete", str(lost), row[place])
+    elif not unfinished and total not in (paid, paid - post):
         note = f"{format_fen(paid)} ≠ {format_fen(total)} + {format_fen(post)}"
         row[place] = marked("amounts_differ", note, row[place])
     return row
 
 
 def _without_lines(database: sqlite3.Connection) -> Iterator[RowFault]:
-    found = database.execute("select no from o where n = 0 and not open order by rowid limit ?", (_NAMED,))
-    return (RowFault(0, "detail_missing", "订单编号", number, order_no=number) for (number,) in found.fetchall())
+    where = "from o where n = 0 and not open"
+    (count,) = database.execute(f"select count(*) {where}").fetchone()
+    found = database.execute(f"select no {where} order by rowid limit ?", (_NAMED,))
+    for (number,) in found:
+        yield RowFault(0, "detail_missing", "订单编号", number, order_no=number)
+    if count > _NAMED:
+        yield RowFault(0, "detail_missing", "订单编号", f"+ {count - _NAMED}")
 
 
 def _number(cell: str) -> str:
