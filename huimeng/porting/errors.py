@@ -22,6 +22,11 @@ class NotCsv(ImportFileError):
     message_en = "This is neither a CSV nor an Excel (.xlsx) file ({what}); save it as one and import that"
 
 
+class NotUtf8(NotCsv):
+    message_zh = "文件是没有 BOM 的 UTF-16 文字，请另存为 UTF-8 编码的 CSV 再导入"
+    message_en = "The file is UTF-16 without a BOM; save it as CSV in UTF-8 and import that"
+
+
 class SheetDamaged(ImportFileError):
     code = "import_sheet_damaged"
     message_zh = "Excel 文件已损坏或不完整（{detail}），请用表格软件打开并另存一次"

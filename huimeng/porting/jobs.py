@@ -32,6 +32,7 @@ ATTEMPTS_MAX = 5
 KEPT_DAYS = 7
 _ORPHANS_SECONDS = 86_400.0
 _MERCHANTS_AT_ONCE = 500
+_INTERNAL = ImportFailure("internal_error", 500, "系统出错，已记录", "Something went wrong on our side; it is logged")
 
 # Opens what an import needs; it has a Teller of its own, which need not wait for the disk.
 Opened = Callable[[], AbstractAsyncContextManager[Context]]
@@ -178,6 +179,13 @@ class Importer:
                 if stop.is_set():
                     return
                 await _either(stop, self._beat)
+            except Exception:
+                if error is _INTERNAL:
+                    raise
+                # Over is over: what can't be kept must not leave it running until the lease is out.
+                log.exception("how import %s ended could not be kept", task.import_id)
+                state, error = "failed", _INTERNAL
+                progress = Progress(phase=progress.phase, counts=progress.counts, has_errors=progress.has_errors)
 
     async def delete_old(self) -> None:
         """Files that have been kept long enough, and what no import knows of."""
@@ -232,8 +240,7 @@ def _outcome(work: asyncio.Task[None], task: Task) -> tuple[State, ImportFailure
     if isinstance(error, BusinessError):
         return "failed", _failure(error)
     log.error("import %s of merchant %s failed", task.import_id, task.merchant_id, exc_info=error)
-    words = "系统出错，已记录", "Something went wrong on our side; it is logged"
-    return "failed", ImportFailure("internal_error", 500, *words)
+    return "failed", _INTERNAL
 
 
 def _failure(error: BusinessError) -> ImportFailure:

@@ -21,7 +21,8 @@ _EARLIEST = datetime(1990, 1, 1, tzinfo=UTC)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 
-_BAD = re.compile(r"[\x00-\x08\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
+# What no text may hold: control characters, lone surrogates.
+UNTEXT = re.compile(r"[\x00-\x08\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
 _SPACES = re.compile(r"\s+")
 # Thousands are grouped by a comma, and only in threes: 1,23 is not 123.
 _GROUPED = re.compile(r"[+-]?\d{1,3}(?:,\d{3})+(?:\.\d*)?\Z", re.ASCII)
@@ -55,7 +56,7 @@ def text(cell: str, limit: int) -> str:
     """One line of text without surrounding space; control characters and lone surrogates are refused."""
     cell = cell.strip()
     if not cell.isprintable():
-        if _BAD.search(cell):
+        if UNTEXT.search(cell):
             raise mark_in(cell) or CellFault("bad_characters")
         cell = _SPACES.sub(" ", cell)
     if "=" in cell:

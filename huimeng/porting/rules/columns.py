@@ -8,7 +8,9 @@ from collections.abc import Mapping, Sequence
 
 import msgspec
 
-from huimeng.porting.errors import BadMapping, DuplicateColumn, EmptyFile, MissingColumns
+from huimeng.porting.errors import BadMapping, DuplicateColumn, EmptyFile, MissingColumns, NotUtf8
+from huimeng.porting.rules.cells import CELL_CHARACTERS, UNTEXT
+from huimeng.porting.rules.faults import shown
 
 # field: names it is known by; the first is shown in messages. Compared without case, spaces, units and punctuation.
 ORDER_COLUMNS: Mapping[str, Sequence[str]] = {
@@ -70,7 +72,8 @@ LEFT_OUT = "-"
 
 # A unit in brackets: 实付金额(元).
 _UNIT = re.compile(r"[(\[【].*?[)\]】]")
-_FILLING = re.compile(r"[\s_\-*::='\"\ufeff]+")
+_FILLING = re.compile(r"[\s_\-*::='\"\ufeff\x00-\x1f\x7f-\x9f]+")
+_NAME_CHARACTERS = 60
 
 
 class Header(msgspec.Struct, frozen=True):
@@ -95,29 +98,31 @@ def match_header(
     required: Sequence[str] = (),
     mapping: Mapping[str, str] | None = None,
 ) -> Header:
-    """EmptyFile without a header, MissingColumns and DuplicateColumn when a field is in no column or in two.
+    """EmptyFile without a header, NotUtf8, MissingColumns and DuplicateColumn when a field is in no column or in two.
 
     mapping: column -> field as told for this source (LEFT_OUT: not used); it goes before the names that are known.
     """
     if not any(cell.strip() for cell in cells):
         raise EmptyFile()
+    refuse_utf16(cells)
+    clean = [clean_name(cell) for cell in cells]
     fields = _fields_by_name(cells, columns, mapping)
     places: dict[str, int] = {}
     unknown: list[str] = []
     for place, cell in enumerate(cells):
         field = fields.get(plain_name(cell)) if cell.strip() else None
         if field is None or field not in columns:
-            if cell.strip():
-                unknown.append(cell.strip()[:60])
+            if clean[place]:
+                unknown.append(clean[place])
         elif field in places:
-            raise DuplicateColumn(first=cells[places[field]].strip()[:60], second=cell.strip()[:60])
+            raise DuplicateColumn(first=clean[places[field]], second=clean[place])
         else:
             places[field] = place
     missing = [f"{columns[field][0]}/{columns[field][1]}" for field in required if field not in places]
     if missing:
-        found = ", ".join(cell.strip()[:30] for cell in cells if cell.strip())
+        found = ", ".join(name[:30] for name in clean if name)
         raise MissingColumns(missing=", ".join(missing), found=found[:400])
-    return Header(places, tuple(cell.strip()[:60] for cell in cells), tuple(unknown))
+    return Header(places, tuple(clean), tuple(unknown))
 
 
 def fields_of(
@@ -167,6 +172,17 @@ def names_any(cells: Sequence[str], mapping: Mapping[str, str]) -> bool:
     """Whether something was told of one of these columns: what was told of a source's other files is nothing here."""
     told = {plain_name(name) for name in mapping}
     return any(plain_name(cell) in told for cell in cells if cell.strip())
+
+
+def clean_name(cell: str, most: int = _NAME_CHARACTERS) -> str:
+    """A column's name as it is shown and kept: what no text may hold is left out."""
+    return UNTEXT.sub("", shown(cell, CELL_CHARACTERS)).strip()[:most]
+
+
+def refuse_utf16(cells: Sequence[str]) -> None:
+    """NotUtf8 for a header whose separators all have a NUL beside them: two bytes were one character."""
+    if len(cells) > 1 and (all(c.startswith("\0") for c in cells[1:]) or all(c.endswith("\0") for c in cells[:-1])):
+        raise NotUtf8()
 
 
 def plain_name(name: str) -> str:

@@ -6,6 +6,8 @@ import re
 import unicodedata
 from collections.abc import Sequence
 
+from huimeng.porting.rules.columns import clean_name
+
 _TOTAL = re.compile(
     r"(?:(?:本|当)?页|本期|累计|全部)?(?:合计|总计|小计|汇总|共计|总额|(?:grand|sub)?[ -]?total|sum)"
     r"(?:\s*[:(].*|\s*[\d¥,.]+\s*元?)?\Z"
@@ -20,4 +22,4 @@ def is_no_row(row: Sequence[str], header: Sequence[str], needed: Sequence[int]) 
     if len(first) < 100 and _TOTAL.match(unicodedata.normalize("NFKC", first).strip()):
         cells = [row[place].strip() for place in needed if place < len(row)]
         return all(not cell or cell == first for cell in cells)
-    return len(row) >= 2 and [cell.strip()[:60] for cell in row] == list(header)
+    return len(row) >= 2 and [clean_name(cell) for cell in row] == list(header)

@@ -16,7 +16,7 @@ from huimeng.merchant.errors import StoreCodeTaken
 from huimeng.merchant.service import create_store, get_merchant, load_stores, merchant_keys
 from huimeng.merchant.values import Merchant, StoreBook, StoreInput
 from huimeng.porting.errors import BadImportOption
-from huimeng.porting.rules.columns import LEFT_OUT, ORDER_FILE_COLUMNS, ORDER_REQUIRED, Header
+from huimeng.porting.rules.columns import LEFT_OUT, ORDER_FILE_COLUMNS, ORDER_REQUIRED, Header, clean_name
 from huimeng.porting.rules.faults import FAULT_HEADER, RowFault
 from huimeng.porting.rules.order_rows import ReadSettings, settings_latest
 from huimeng.porting.service.checking import check_orders
@@ -73,7 +73,7 @@ async def import_orders(
         rows=done.read.rows,
         bad_rows=done.read.bad_rows + done.counts.get("refunds_refused", 0),
         counts=done.counts,
-        unknown_columns=plan.header.unknown,
+        unknown_columns=tuple(map(clean_name, plan.header.unknown)),
         error_file=errors.path if kept else None,
         seconds=round(time.monotonic() - started, 3),
         platform=plan.platform,

@@ -8,7 +8,8 @@ from pathlib import Path
 import msgspec
 
 from huimeng.porting.rules import platforms
-from huimeng.porting.rules.columns import MEMBER_COLUMNS, ORDER_FILE_COLUMNS, likeness
+from huimeng.porting.rules.cells import CELL_CHARACTERS
+from huimeng.porting.rules.columns import MEMBER_COLUMNS, ORDER_FILE_COLUMNS, clean_name, likeness, refuse_utf16
 from huimeng.porting.store.intake import LOST, Wish, open_table
 from huimeng.porting.store.tasks import Kind
 
@@ -36,7 +37,8 @@ def glance(path: Path, folder: Path, sheet: str | None) -> Glance:
     names = {f"{kind}.{field}": known for kind, columns in _KINDS.items() for field, known in columns.items()}
     table = open_table(path, folder, {**names, **platforms.NAMES}, Wish(names, {}, sheet), lambda done, total: None)
     try:
-        header = [cell.strip() for cell in table.header[:_COLUMNS_MAX]]
+        refuse_utf16(table.header)
+        header = [clean_name(cell, CELL_CHARACTERS) for cell in table.header[:_COLUMNS_MAX]]
         samples: list[list[str]] = [[] for _ in header]
         kinds = dict.fromkeys(range(len(header)), "")
         rows = (cells for line, cells in table.rows(kinds, frozenset()) if line > 0)
