@@ -188,8 +188,12 @@ def test_the_sheet_that_is_asked_for(tmp_path: Path) -> None:
         ("13800138000", "id", "13800138000"),
         ("13800138000.0", "id", "13800138000"),
         ("1.3800138E10", "id", "13800138000"),
-        ("9007199254740992", "id", "9007199254740992"),
-        ("9007199254740994", "id", "9.00719925474099E+15"),
+        ("999999999999999", "id", "999999999999999"),
+        ("-999999999999999", "id", "-999999999999999"),
+        ("1000000000000000", "id", "1.00000000000000E+15"),
+        ("4321098765432100", "id", "4.32109876543210E+15"),
+        ("4321098765432100", "number", "4321098765432100"),
+        ("4321098765432100", "", "4321098765432100"),
         ("3.12345678901234E+17", "id", "3.12345678901234E+17"),
         ("12.5", "id", "12.5"),
         ("12.300000000000001", "number", "12.3"),
@@ -371,6 +375,34 @@ async def test_orders_of_a_sheet(bench: Bench, shop: Shop, tmp_path: Path) -> No
     assert await order_numbers(bench.db, shop) == ["A1"]
     told = await import_orders(bench, shop.merchant_id, path, ImportOptions(date_order="dmy"))
     assert (told.counts["created"], told.counts["unchanged"]) == (1, 1)
+
+
+async def test_numbers_of_sixteen_digits_are_refused_and_texts_are_not(
+    bench: Bench, shop: Shop, tmp_path: Path
+) -> None:
+    """Of two orders a spreadsheet has made one number; of two cards one."""
+    rows: list[list[Any]] = [
+        ["订单号", "下单时间", "商品编码", "实付金额"],
+        [4321098765432100, "2024-01-02 10:00", "茶", 5],
+        [4321098765432100, "2024-01-02 10:00", "面包", 6],
+        ["4321098765432101", "2024-01-02 10:00", 6901234567890123, 5],
+        ["4321098765432101", "2024-01-02 10:00", "6901234567890123", 6],
+        ["4321098765432103", "2024-01-02 10:00", 690123456789012, 7],
+    ]
+    result = await import_orders(bench, shop.merchant_id, grid(tmp_path / "a.xlsx", rows))
+    assert [(f["line"], f["column"], f["code"]) for f in error_rows(result.error_file)][:3] == [
+        ("2", "订单号", "id_lost_digits"),
+        ("3", "订单号", "id_lost_digits"),
+        ("4", "商品编码", "id_lost_digits"),
+    ]
+    assert await order_numbers(bench.db, shop) == ["4321098765432103"]
+    cards = [["姓名", "卡号"], ["甲", 6222021234567890], ["乙", 6222021234567890], ["丙", "6222021234567891"]]
+    result = await import_members(bench, shop.merchant_id, grid(tmp_path / "m.xlsx", cards))
+    assert (result.counts["created"], result.counts.get("linked", 0)) == (1, 0)
+    assert [(f["line"], f["column"], f["code"]) for f in error_rows(result.error_file)] == [
+        ("2", "卡号", "id_lost_digits"),
+        ("3", "卡号", "id_lost_digits"),
+    ]
 
 
 async def test_a_sheet_with_a_header_only(bench: Bench, shop: Shop, tmp_path: Path) -> None:

@@ -17,8 +17,8 @@ from huimeng.porting.store.workbook import Sheet, Workbook, XmlReader, local
 
 ROWS_MAX = 1_048_576
 COLUMNS_MAX = 16_384
-# The largest whole number that a spreadsheet keeps exactly.
-EXACT_MAX = 2**53
+# A spreadsheet keeps 15 digits of a number and writes zeros for the rest, whatever a float could hold.
+EXACT_BELOW = 10**15
 _EPOCH_1900 = datetime(1899, 12, 30, tzinfo=UTC)
 _EPOCH_1904 = datetime(1904, 1, 1, tzinfo=UTC)
 _SERIAL_MAX = 2_958_466
@@ -197,7 +197,7 @@ class SheetReader:
 def number_text(raw: str, meaning: str, dated: bool, epoch_1904: bool) -> str:
     """What a numeric cell says: digits without an exponent, a time where the format or the column says so.
 
-    An identifier above 2**53 has lost its last digits: it keeps an exponent, which no identifier may have.
+    An identifier of more than 15 digits has lost its last ones: it keeps an exponent, which no identifier may have.
     """
     try:
         value = float(raw)
@@ -206,7 +206,7 @@ def number_text(raw: str, meaning: str, dated: bool, epoch_1904: bool) -> str:
     if not math.isfinite(value):
         return marked("sheet_error", raw[:20], raw[:20])
     if meaning == "id":
-        if abs(value) > EXACT_MAX:
+        if abs(value) >= EXACT_BELOW:
             return f"{value:.14E}"
         return str(int(value)) if value == int(value) else _decimal(value)
     if (dated and meaning != "number") or (meaning == "time" and 0 <= value < _SERIAL_MAX):
