@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import random
+import subprocess
+import sys
 import zipfile
 from collections.abc import Iterable
 from pathlib import Path
@@ -86,3 +89,65 @@ def test_a_part_without_rows_is_left_soon_and_can_be_cancelled(tmp_path: Path, m
 
     with pytest.raises(InterruptedError):
         take_in(path, tmp_path, Wish(ORDER_FILE_COLUMNS, {}), cancelled)
+
+
+_PEAK = (
+    "import sys; from pathlib import Path; from huimeng.porting.store.intake import Wish, take_in; "
+    "from huimeng.porting.rules.columns import ORDER_FILE_COLUMNS as C; "
+    "take_in(Path(sys.argv[1]), Path(sys.argv[2]), Wish(C, {})); "
+    "print(next(line.split()[1] for line in open('/proc/self/status') if line.startswith('VmHWM')))"
+)
+
+
+def peak(path: Path) -> int:
+    """MB that a process takes at most while it reads the file."""
+    folder = path.with_suffix(".work")
+    folder.mkdir()
+    done = subprocess.run(
+        [sys.executable, "-c", _PEAK, str(path), str(folder)], capture_output=True, text=True, check=True
+    )
+    return int(done.stdout) >> 10
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+@pytest.mark.parametrize("shared", [False, True])
+def test_long_texts_of_many_cells_are_not_kept_in_memory(tmp_path: Path, shared: bool) -> None:
+    """1,500 different texts of 60 KB: 90 MB that pack well."""
+    chance = random.Random(1)
+    texts = [chance.randbytes(400).hex() + "x" * 60_000 for _ in range(1500)]
+    cells = (f"t='s'><v>{n}</v>" if shared else f"t='str'><v>{text}</v>" for n, text in enumerate(texts))
+    usual = "<c t='str'><v>A1</v></c><c t='str'><v>2026-03-01 10:00:00</v></c><c><v>12.5</v></c>"
+    rows = (f"<row r='{n}'>{usual}<c {cell}</c></row>" for n, cell in enumerate(cells, 2))
+    path = book(tmp_path / "long.xlsx", rows, "</t></si><si><t>".join(texts) if shared else "")
+    assert path.stat().st_size < 2 << 20
+    assert peak(path) - peak(book(tmp_path / "empty.xlsx", ())) < 40
+
+
+def test_long_texts_side_by_side_are_refused(tmp_path: Path) -> None:
+    """One small piece of a sheet that names texts of many megabytes."""
+    texts = [f"{n}" + "x" * 60_000 for n in range(300)]
+    cells = (f"<c r='D2' t='s'><v>{n}</v></c>" for n in range(300))
+    path = book(tmp_path / "wide.xlsx", ("<row r='2'>", *cells, "</row>"), "</t></si><si><t>".join(texts))
+    with pytest.raises(SheetTooBig):
+        take_in(path, tmp_path, Wish(ORDER_FILE_COLUMNS, {}))
+
+
+def test_names_without_end_are_refused(tmp_path: Path) -> None:
+    """The parser keeps every name that it has seen."""
+    rows = (f"<row r='{n}'><{'x' * 2000}{n}/></row>" for n in range(2, 2000))
+    with pytest.raises(SheetTooBig):
+        take_in(book(tmp_path / "names.xlsx", rows), tmp_path, Wish(ORDER_FILE_COLUMNS, {}))
+
+
+def test_strings_of_every_length_are_found_again(tmp_path: Path) -> None:
+    """In blocks of many short ones and of one long one each, in any order, more than are kept in memory."""
+    texts = [str(n) if n % 7 else f"{n}" + "字" * (n % 50_000) for n in range(4000)]
+    order = random.Random(2).sample(range(4000), 4000)
+    rows = (
+        f"<row r='{n}'><c r='A{n}' t='s'><v>{place}</v></c><c r='D{n}' t='s'><v>{place}</v></c></row>"
+        for n, place in enumerate(order, 2)
+    )
+    path = book(tmp_path / "strings.xlsx", rows, "</t></si><si><t>".join(texts))
+    taken = take_in(path, tmp_path, Wish(ORDER_FILE_COLUMNS, {}))
+    lines = Path(taken.source.path).read_text(encoding="utf-8").splitlines()[-4000:]
+    assert lines == [f"{texts[place]},,,{texts[place]}" for place in order]

@@ -23,7 +23,13 @@ _EPOCH_1900 = datetime(1899, 12, 30, tzinfo=UTC)
 _EPOCH_1904 = datetime(1904, 1, 1, tzinfo=UTC)
 _SERIAL_MAX = 2_958_466
 _ERROR = "e"
+# Cells that are remembered, all of them short: long texts hardly come again, and would fill the memory.
 _KNOWN = 65_536
+_KNOWN_CHARACTERS = 100
+_TAGS = 1000
+# Rows wait in memory until the piece they stand in is parsed: it is small, and its long texts may come to so much.
+_PIECE_BYTES = 1 << 14
+_LONG_CHARACTERS = 16 << 20
 
 Row = tuple[int, dict[int, str]]
 # What a column holds: id, time, number, or "" for text.
@@ -49,7 +55,7 @@ class _Tags(dict[str, str]):
     def __missing__(self, name: str) -> str:
         # A file may invent names without end.
         tag = local(name)
-        if len(self) < 1000:
+        if len(self) < _TAGS and len(name) < _KNOWN_CHARACTERS:
             self[name] = tag
         return tag
 
@@ -66,6 +72,7 @@ class SheetReader:
         self._reader = XmlReader(sheet.part)
         self._rows: list[Row] = []
         self._known: dict[tuple[str, int, str, str], str] = {}
+        self._long = 0
 
     def rows(self, told: Callable[[int], None] = lambda done: None, most: int | None = None) -> Iterator[Row]:
         """(row number, column -> text) of the rows that have cells, upwards; told: bytes of the part read so far;
@@ -73,10 +80,12 @@ class SheetReader:
         self._listen()
         done = 0
         for block in self._book.blocks(self._sheet.part):
-            self._reader.feed(block)
+            for at in range(0, len(block), _PIECE_BYTES):
+                self._reader.feed(block[at : at + _PIECE_BYTES])
+                yield from self._rows
+                self._rows.clear()
+                self._long = 0
             done += len(block)
-            yield from self._rows
-            self._rows.clear()
             told(done)
             if most is not None and done >= most:
                 return
@@ -172,9 +181,15 @@ class SheetReader:
         known = self._known
         text = known.get((kind, column, style, raw))
         if text is None:
-            if len(known) >= _KNOWN:
-                known.clear()
-            text = known[kind, column, style, raw] = self._text(raw, kind, style, column)
+            text = self._text(raw, kind, style, column)
+            if len(text) + len(raw) + len(kind) + len(style) <= _KNOWN_CHARACTERS:
+                if len(known) >= _KNOWN:
+                    known.clear()
+                known[kind, column, style, raw] = text
+            elif (longer := self._long + len(text)) <= _LONG_CHARACTERS:
+                self._long = longer
+            else:
+                raise SheetTooBig(part=self._sheet.part[:80], size=f"> {_LONG_CHARACTERS:,}")
         return text
 
     def _text(self, raw: str, kind: str, style: str, column: int) -> str:

@@ -10,10 +10,11 @@ import re
 import zipfile
 import zlib
 from array import array
+from bisect import bisect_right
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import IO, Any, Self
+from typing import IO, Self
 from xml.parsers import expat
 
 import msgspec
@@ -30,8 +31,13 @@ _ENTRIES = 10_000
 _SMALL_PART_BYTES = 64 << 20
 # A tag that does not end: the parser would have to keep it whole.
 _TAG_BYTES = 4 << 20
+# Names of tags and attributes: the parser keeps every new one for good.
+_NAMES_CHARACTERS = 1 << 20
+# A block of strings ends with either of these; blocks are kept in memory up to so many bytes.
 _STRINGS_A_BLOCK = 512
-_BLOCKS_KEPT = 256
+_CHARACTERS_A_BLOCK = 1 << 16
+_BYTES_KEPT = 8 << 20
+_BYTES_OF_A_STRING = 56
 _DATE_FORMATS = {*range(14, 23), *range(27, 37), *range(45, 48), *range(50, 59)}
 _NOT_FORMAT = re.compile(r'"[^"]*"|\\.|\[[^\]]*\]|_.|\*.')
 
@@ -63,8 +69,11 @@ class Workbook:
     def _open(self, folder: Path) -> None:
         self._parts = {info.filename.lower(): info for info in self._zip.infolist()}
         self._strings = folder / "strings"
+        # Of each block: where it begins in the file of strings, and the number of its first string.
         self._index: array[int] = array("Q")
-        self._blocks: OrderedDict[int, list[str]] = OrderedDict()
+        self._firsts: array[int] = array("Q")
+        self._blocks: OrderedDict[int, tuple[list[str], int]] = OrderedDict()
+        self._kept = 0
         self._string_file: IO[bytes] | None = None
         self.epoch_1904 = False
         self.sheets: list[Sheet] = []
@@ -117,19 +126,25 @@ class Workbook:
         if self._string_file is None:
             self._string_file = self._strings.open("w+b")
             self._read_strings(self._string_file)
-        at, place = divmod(number, _STRINGS_A_BLOCK)
-        block = self._blocks.get(at)
-        if block is None:
-            if not 0 <= at < len(self._index):
-                raise SheetDamaged(detail=f"sharedStrings {number}")
-            self._string_file.seek(self._index[at])
-            loaded: Any = marshal.load(self._string_file)
-            block = self._blocks[at] = loaded
-            if len(self._blocks) > _BLOCKS_KEPT:
-                self._blocks.popitem(last=False)
+        at = bisect_right(self._firsts, number) - 1
+        if at < 0:
+            raise SheetDamaged(detail=f"sharedStrings {number}")
+        known = self._blocks.get(at)
+        block = self._block(self._string_file, at) if known is None else known[0]
+        place = number - self._firsts[at]
         if place >= len(block):
             raise SheetDamaged(detail=f"sharedStrings {number}")
         return block[place]
+
+    def _block(self, file: IO[bytes], at: int) -> list[str]:
+        file.seek(self._index[at])
+        block: list[str] = marshal.load(file)
+        size = file.tell() - self._index[at] + _BYTES_OF_A_STRING * len(block)
+        self._blocks[at] = block, size
+        self._kept += size
+        while self._kept > _BYTES_KEPT:
+            self._kept -= self._blocks.popitem(last=False)[1][1]
+        return block
 
     def _read_book(self) -> None:
         root = self._relations("", "_rels/.rels")
@@ -209,6 +224,7 @@ class Workbook:
     def _read_strings(self, file: IO[bytes]) -> None:
         """All shared strings to disk, in blocks that are looked up by number."""
         waiting: list[str] = []
+        characters = count = 0
         if not self._shared:
             return
         reader = XmlReader(self._shared)
@@ -227,7 +243,7 @@ class Workbook:
                 taking = not sounds
 
         def end(name: str) -> None:
-            nonlocal taking, sounds
+            nonlocal taking, sounds, characters
             tag = local(name)
             if tag == "t":
                 taking = False
@@ -235,10 +251,9 @@ class Workbook:
                 sounds -= 1
             elif tag == "si":
                 waiting.append("".join(pieces))
-                if len(waiting) == _STRINGS_A_BLOCK:
-                    self._index.append(file.tell())
-                    file.write(marshal.dumps(waiting, 2))
-                    waiting.clear()
+                characters += length
+                if len(waiting) == _STRINGS_A_BLOCK or characters >= _CHARACTERS_A_BLOCK:
+                    write()
 
         def data(text: str) -> None:
             nonlocal length
@@ -248,14 +263,22 @@ class Workbook:
                     raise SheetTooBig(part="sharedStrings", size=f"> {CELL_CHARACTERS:,}")
                 pieces.append(text)
 
+        def write() -> None:
+            nonlocal characters, count
+            self._index.append(file.tell())
+            self._firsts.append(count)
+            file.write(marshal.dumps(waiting, 2))
+            count += len(waiting)
+            characters = 0
+            waiting.clear()
+
         reader.parser.StartElementHandler = start
         reader.parser.EndElementHandler = end
         reader.parser.CharacterDataHandler = data
         for block in self.blocks(self._shared):
             reader.feed(block)
         reader.finish()
-        self._index.append(file.tell())
-        file.write(marshal.dumps(waiting, 2))
+        write()
 
 
 class XmlReader:
@@ -278,6 +301,8 @@ class XmlReader:
         # The parser keeps a tag until it ends: what it has not got past is in memory.
         if self._fed - self.parser.CurrentByteIndex > _TAG_BYTES:
             raise SheetTooBig(part=self._part[:80], size=f"> {_TAG_BYTES >> 20} MB")
+        if sum(map(len, self.parser.intern)) > _NAMES_CHARACTERS:
+            raise SheetTooBig(part=self._part[:80], size=f"> {_NAMES_CHARACTERS:,}")
 
     def finish(self) -> None:
         try:
