@@ -126,6 +126,19 @@ def test_quantity_refused(cell: str, code: str) -> None:
         ("2025-03-01 18:30:61", None),
         ("45000.5", datetime(2023, 3, 15, 4, 0, tzinfo=UTC)),  # a spreadsheet's day number
         ("yesterday", None),
+        # A clock or an offset: nobody can say, and either would be a wrong hour of somebody's file.
+        ("2025/03/01-18:30", None),
+        ("2025-03-01-08:00", None),
+        ("2025-03-01 +08:00", None),
+        ("20250301-1830", None),
+        ("20250301+0800", None),
+        ("2025-03-01Z", None),
+        ("01/13/2025-18:30", None),
+        ("2025-03-01 星期六", datetime(2025, 2, 28, 16, 0, tzinfo=UTC)),
+        ("2025-03-01 18:30 星期六", datetime(2025, 3, 1, 10, 30, tzinfo=UTC)),
+        ("2025-03-01 18:30 星期六 +02:00", datetime(2025, 3, 1, 16, 30, tzinfo=UTC)),
+        ("20250301 18:30-0400", datetime(2025, 3, 1, 22, 30, tzinfo=UTC)),
+        ("2025年3月1日 下午6时30分Z", datetime(2025, 3, 1, 18, 30, tzinfo=UTC)),
     ],
 )
 def test_moment(cell: str, at: datetime | None) -> None:

@@ -11,10 +11,11 @@ from huimeng.porting.rules.faults import CellFault
 
 _WEEKDAY = r"(?:\s*\(?(?:星期|周)[一二三四五六日天]\)?)?"
 _HALF = r"上午|下午|凌晨|早上|中午|晚上|[AP]\.?M\.?"
+# An offset belongs to a clock: of 2026-03-04-08:00 nobody can say which of the two it has.
 _CLOCK = (
     rf"(?:[ T]*{_WEEKDAY}\s*(?P<half>{_HALF})?\s*(?P<hour>\d{{1,2}})[:时点](?P<minute>\d{{2}})?"
-    rf"(?:[:分](?P<second>\d{{2}})秒?(?:[.,](?P<fraction>\d{{1,9}}))?)?分?\s*(?P<half2>{_HALF})?)?"
-    rf"{_WEEKDAY}\s*(?P<offset>Z|[+-]\d{{2}}:?\d{{2}})?\Z"
+    rf"(?:[:分](?P<second>\d{{2}})秒?(?:[.,](?P<fraction>\d{{1,9}}))?)?分?\s*(?P<half2>{_HALF})?"
+    rf"{_WEEKDAY}\s*(?P<offset>Z|[+-]\d{{2}}:?\d{{2}})?)?{_WEEKDAY}\Z"
 )
 _FLAGS = re.IGNORECASE | re.ASCII
 _YEAR_FIRST = re.compile(
