@@ -396,7 +396,12 @@ async def test_numbers_of_sixteen_digits_are_refused_and_texts_are_not(
         ("4", "商品编码", "id_lost_digits"),
     ]
     assert await order_numbers(bench.db, shop) == ["4321098765432103"]
-    cards = [["姓名", "卡号"], ["甲", 6222021234567890], ["乙", 6222021234567890], ["丙", "6222021234567891"]]
+    cards: list[list[Any]] = [
+        ["姓名", "卡号"],
+        ["甲", 6222021234567890],
+        ["乙", 6222021234567890],
+        ["丙", "6222021234567891"],
+    ]
     result = await import_members(bench, shop.merchant_id, grid(tmp_path / "m.xlsx", cards))
     assert (result.counts["created"], result.counts.get("linked", 0)) == (1, 0)
     assert [(f["line"], f["column"], f["code"]) for f in error_rows(result.error_file)] == [

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import uuid
 from typing import Any
 
 import httpx
 import msgspec
 import pytest
 
+from huimeng.infra.database import Connection
 from huimeng.porting.jobs import Importer
 from huimeng.porting.store import tasks
+from huimeng.porting.store.tasks import ImportFailure, Progress, State, Task
 from tests.porting.handing import ORDERS, hand_in, look
 from tests.served import fresh
 
@@ -78,18 +81,17 @@ async def test_an_end_that_can_not_be_kept_is_a_failure(
 ) -> None:
     """Not an import that seems to run until its lease is out, and is then begun again."""
     finish = tasks.finish
+    calls: list[State] = []
 
-    async def spoilt(*given: Any) -> bool:
-        *place, state, progress, error = given
-        return await finish(*place, state, msgspec.structs.replace(progress, unknown_columns=("a\0b",)), error)
+    async def first_spoilt(
+        conn: Connection, task: Task, worker: uuid.UUID, state: State, told: Progress, error: ImportFailure | None
+    ) -> bool:
+        calls.append(state)
+        if len(calls) == 1:
+            told = msgspec.structs.replace(told, unknown_columns=("a\0b",))
+        return await finish(conn, task, worker, state, told, error)
 
-    calls: list[str] = []
-
-    async def once_spoilt(*given: Any) -> bool:
-        calls.append(given[3])
-        return await (spoilt if len(calls) == 1 else finish)(*given)
-
-    monkeypatch.setattr(tasks, "finish", once_spoilt)
+    monkeypatch.setattr(tasks, "finish", first_spoilt)
     started = await hand_in(till)
     await worker.run_waiting()
     told = await look(till, started)
