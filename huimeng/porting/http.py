@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import time
+from collections import Counter
 from collections.abc import AsyncIterator
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar
 
 import msgspec
 from litestar import Response, delete, get, post
@@ -17,7 +19,7 @@ from litestar.response import File
 from huimeng.infra.database import Connection
 from huimeng.infra.http import Req, caller, database, idempotency_key, raw, run_write
 from huimeng.infra.idempotency import once
-from huimeng.kernel.errors import InvalidInput, PermissionDenied, TooBusy
+from huimeng.kernel.errors import InvalidInput, PermissionDenied, RequestTooSlow, TooBusy
 from huimeng.porting import schemas
 from huimeng.porting.errors import UploadBroken, UploadTypeUnsupported
 from huimeng.porting.rules.faults import FAULT_HEADER
@@ -29,9 +31,13 @@ from huimeng.porting.store.faults_file import BadRows
 from huimeng.porting.store.tasks import Task
 from huimeng.porting.store.uploads import IMPORT_MAX_BYTES, Upload, Uploads
 
-# Files that one process receives at once, and the longest silence of a sender: slow ones must not use up all places.
-_RECEIVING_MAX = 4
+# Files that one process receives at once, of all merchants and of one; the longest silence of a sender, and the least
+# that has to come, looked at once in a while (a line of 10 kB/s will do): slow ones must not use up all places.
+_RECEIVING_MAX = 8
+_RECEIVING_OF_ONE = 2
 _SILENCE_SECONDS = 30.0
+_LEAST_BYTES_A_SECOND = 4096
+_LOOK_SECONDS = 60.0
 _CSV = "text/csv; charset=utf-8"
 # What is sent as a file; curl's --data-binary says the last one.
 _TYPES = (
@@ -63,9 +69,9 @@ _IMPORT = ResponseSpec(
 
 
 class _Receiving:
-    """How many files this process receives right now."""
+    """How many files this process receives right now, by merchant."""
 
-    count = 0
+    of: ClassVar[Counter[int]] = Counter()
 
 
 @post(
@@ -77,7 +83,8 @@ class _Receiving:
     "后台处理，用返回的 import_id 查询。"
     "The body is a form with a part `file` (options may be fields), or the file itself; at most 1 GB. The work is done "
     "in the background: ask for the import by its id. Scope: imports:write. "
-    "Errors: upload_broken, upload_too_large, import_file_empty, too_many_imports, import_no_room, invalid_input.",
+    "Errors: upload_broken, upload_too_large, request_too_slow, too_busy, import_file_empty, too_many_imports, "
+    "import_no_room, invalid_input.",
     request_max_body_size=IMPORT_MAX_BYTES + 64 * 1024,
     responses={202: _IMPORT},
 )
@@ -351,26 +358,37 @@ def _uploads(request: Req) -> Uploads:
 
 
 async def _receive(request: Req, uploads: Uploads, merchant_id: int, content_type: str) -> Upload:
-    if _Receiving.count >= _RECEIVING_MAX:
+    of = _Receiving.of
+    if of.total() >= _RECEIVING_MAX or of[merchant_id] >= _RECEIVING_OF_ONE:
         raise TooBusy()
-    _Receiving.count += 1
+    of[merchant_id] += 1
     try:
         return await uploads.receive(merchant_id, _patient(request), content_type)
     except InternalServerException as error:
         raise UploadBroken(reason="the connection ended") from error
     finally:
-        _Receiving.count -= 1
+        of[merchant_id] -= 1
+        if not of[merchant_id]:
+            del of[merchant_id]
 
 
 async def _patient(request: Req) -> AsyncIterator[bytes]:
+    """UploadBroken after a silence, RequestTooSlow; only the time counts in which we wait for the sender."""
     stream = request.stream()
+    waited, came = 0.0, 0
     while True:
+        began = time.monotonic()
         try:
             chunk = await asyncio.wait_for(anext(stream, None), _SILENCE_SECONDS)
         except TimeoutError:
             raise UploadBroken(reason=f"nothing came for {_SILENCE_SECONDS:.0f} seconds") from None
         if chunk is None:
             return
+        waited, came = waited + time.monotonic() - began, came + len(chunk)
+        if waited >= _LOOK_SECONDS:
+            if came < waited * _LEAST_BYTES_A_SECOND:
+                raise RequestTooSlow()
+            waited, came = 0.0, 0
         yield chunk
 
 

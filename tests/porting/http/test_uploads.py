@@ -191,7 +191,68 @@ async def test_a_silent_sender_is_let_go(
     headers = fresh(**{"Content-Type": "text/csv"})
     answer = await till.post("/v1/imports", params={"kind": "orders"}, content=slow(), headers=headers)
     assert answer.json()["code"] == "upload_broken"
-    assert porting_http._Receiving.count == 0 and incoming(context) == []
+    assert porting_http._Receiving.of.total() == 0 and incoming(context) == []
+
+
+@pytest.mark.parametrize(
+    ("piece", "pause", "first", "code"),
+    [
+        # 10 kB/s is what a poor line has.
+        (500, 0.05, 0, None),
+        (1, 0.02, 0, "request_too_slow"),
+        # What came quickly before does not count for ever.
+        (1, 0.02, 2_000_000, "request_too_slow"),
+    ],
+)
+async def test_a_sender_that_takes_for_ever_is_let_go(
+    till: httpx.AsyncClient,
+    context: Context,
+    monkeypatch: pytest.MonkeyPatch,
+    piece: int,
+    pause: float,
+    first: int,
+    code: str | None,
+) -> None:
+    monkeypatch.setattr(porting_http, "_LOOK_SECONDS", 0.3)
+
+    async def slow() -> AsyncIterator[bytes]:
+        yield ORDERS.encode() + b"\n" * first
+        for _ in range(int(1.2 / pause)):
+            await asyncio.sleep(pause)
+            yield b"\n" * piece
+
+    headers = fresh(**{"Content-Type": "text/csv"})
+    answer = await till.post("/v1/imports", params={"kind": "orders"}, content=slow(), headers=headers)
+    assert (answer.status_code, answer.json().get("code")) == ((202, None) if code is None else (408, code))
+    assert porting_http._Receiving.of.total() == 0 and incoming(context) == []
+
+
+async def test_one_merchant_does_not_use_up_all_places(
+    till: httpx.AsyncClient, app: Any, context: Context, db: Database, vault: Vault
+) -> None:
+    begun, go_on = asyncio.Semaphore(0), asyncio.Event()
+
+    async def held() -> AsyncIterator[bytes]:
+        yield ORDERS.encode()
+        begun.release()
+        await go_on.wait()
+
+    def post(client: httpx.AsyncClient, content: Any) -> Any:
+        headers = fresh(**{"Content-Type": "text/csv"})
+        return client.post("/v1/imports", params={"kind": "orders"}, content=content, headers=headers)
+
+    waiting = [asyncio.create_task(post(till, held())) for _ in range(porting_http._RECEIVING_OF_ONE)]
+    for _ in waiting:
+        await begun.acquire()
+    refused = await asyncio.gather(*(post(till, held()) for _ in range(16)))
+    assert {(answer.status_code, answer.json()["code"]) for answer in refused} == {(429, "too_busy")}
+    other = await make_shop(db, vault)
+    async with caller(app, await token(context, other)) as stranger:
+        assert (await post(stranger, ORDERS.encode())).status_code == 202
+    go_on.set()
+    assert [answer.status_code for answer in await asyncio.gather(*waiting)] == [202, 202]
+    assert (await post(till, ORDERS.encode())).status_code == 202
+    assert not porting_http._Receiving.of
 
 
 async def test_columns_are_named_by_the_request(till: httpx.AsyncClient, worker: Importer) -> None:
