@@ -215,7 +215,7 @@ def _run(kind: str, file: Path, merchant: str, options: ImportOptions) -> Import
 
 
 _NO_RULES = (
-    "[yellow]还没有积分规则，导入的订单不产生积分 / there is no earning rule, so the orders earned nothing[/]\n"
+    "[yellow]还没有积分规则，导入的订单不产生积分 / there is no earning rule, so imported orders earn nothing[/]\n"
     "  huimeng rule create --merchant … --name … --points-per-yuan 1 --since 2017-01-01"
 )
 

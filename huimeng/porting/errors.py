@@ -77,8 +77,8 @@ class BadMapping(ImportFileError):
 
 class NotAPair(ImportFileError):
     code = "import_files_do_not_match"
-    message_zh = "--with 的文件与主文件不成对：需要同一平台的订单报表和明细（宝贝）报表"
-    message_en = "The file given by --with does not go with the other: an order and a detail report are needed"
+    message_zh = "两份文件不成对：需要同一平台的订单报表和明细（宝贝）报表"
+    message_en = "The two files do not belong together: an order report and a detail report of one platform are needed"
 
 
 class EmptyFile(ImportFileError):

@@ -221,6 +221,7 @@ class _Watched:
             bad_rows=result.bad_rows,
             unknown_columns=tuple(name[:200] for name in result.unknown_columns[:100]),
             resumed=result.resumed,
+            source=result.source,
         )
 
 

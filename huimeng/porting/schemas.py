@@ -56,7 +56,7 @@ class ImportCheck(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
 
 
 class ImportSettings(msgspec.Struct, frozen=True, kw_only=True):
-    """As they were asked for."""
+    """As they were asked for; source: of a platform's export its own when nothing was said, once the import is over."""
 
     earn: bool
     create_stores: bool
@@ -128,7 +128,7 @@ def import_out(task: Task) -> ImportOut:
         error=task.error,
         file_name=task.file_name,
         file_size=task.file_size,
-        settings=msgspec.convert(task.options, ImportSettings),
+        settings=msgspec.convert(task.options | ({"source": told.source} if told.source else {}), ImportSettings),
         created_at=task.created_at,
         created_by=task.created_by,
         started_at=task.started_at,

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
+import os
+import sys
 from pathlib import Path
 
 import pytest
@@ -9,6 +12,8 @@ import typer
 from typer.testing import CliRunner
 
 from huimeng.entry.cli_import import _mapping, app
+from tests.conftest import Shop
+from tests.porting.handing import ORDERS
 
 
 def test_columns_are_told_one_by_one() -> None:
@@ -31,3 +36,24 @@ def test_options_are_checked_before_anything(tmp_path: Path, options: list[str])
     path = tmp_path / "a.csv"
     path.touch()
     assert CliRunner().invoke(app, ["orders", str(path), "-m", "shop", *options]).exit_code == 2
+
+
+@pytest.mark.parametrize("dry_run", [True, False])
+async def test_without_a_rule_it_says_so_of_what_was_done(
+    server: object, data_dir: Path, shop: Shop, tmp_path: Path, dry_run: bool
+) -> None:
+    """A check has brought nothing in, so nothing earned or did not."""
+    clean = {name: value for name, value in os.environ.items() if not name.startswith(("DATABASE_URL", "HUIMENG_"))}
+    path = tmp_path / "a.csv"
+    path.write_text(ORDERS)
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        *("-m", "huimeng.entry.cli", "import", "orders", str(path), "-m", shop.code),
+        *(["--dry-run"] if dry_run else []),
+        env={**clean, "HUIMENG_DATA": str(data_dir), "COLUMNS": "200"},
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+    )
+    said = (await process.communicate())[0].decode()
+    assert process.returncode == 0
+    assert "there is no earning rule, so imported orders earn nothing" in said

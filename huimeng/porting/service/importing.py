@@ -74,7 +74,7 @@ class ImportResult(msgspec.Struct, frozen=True, kw_only=True):
     """counts: created, unchanged, conflict, refused and more by kind; error_file None: there was nothing to report.
 
     counts.left_out: orders that are not completed; counts.no_rows: totals and headers between the rows. platform: whose
-    export the file is.
+    export the file is; source: as it was told, else the platform's.
     """
 
     kind: Literal["orders", "members"]
@@ -86,6 +86,7 @@ class ImportResult(msgspec.Struct, frozen=True, kw_only=True):
     unknown_columns: tuple[str, ...]
     error_file: Path | None
     seconds: float
+    source: str
     platform: str | None = None
 
 

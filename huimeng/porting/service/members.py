@@ -108,6 +108,7 @@ async def import_members(
         unknown_columns=header.unknown,
         error_file=errors.path if kept else None,
         seconds=round(time.monotonic() - started, 3),
+        source=options.source,
     )
 
 

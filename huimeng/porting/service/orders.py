@@ -76,6 +76,7 @@ async def import_orders(
         unknown_columns=tuple(map(clean_name, plan.header.unknown)),
         error_file=errors.path if kept else None,
         seconds=round(time.monotonic() - started, 3),
+        source=plan.options.source,
         platform=plan.platform,
     )
 

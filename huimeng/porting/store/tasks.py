@@ -28,6 +28,7 @@ class Progress(msgspec.Struct, frozen=True, kw_only=True):
     unknown_columns: tuple[str, ...] = ()
     resumed: bool = False
     has_errors: bool = False
+    source: str | None = None
 
 
 class ImportFailure(msgspec.Struct, frozen=True):

@@ -24,6 +24,7 @@ from huimeng.porting.rules.names import shown_name
 from huimeng.porting.store import uploads
 from tests.conftest import Shop, make_shop
 from tests.porting.handing import BAD, MEMBERS, ORDERS, hand_in, incoming, look, part
+from tests.porting.test_platforms import TAOBAO, table, taobao_order
 from tests.served import caller, fresh, token
 
 
@@ -310,4 +311,24 @@ async def test_the_other_report_is_read_with_it(till: httpx.AsyncClient, worker:
     assert second["settings"]["with_import"] == first["import_id"]
     await worker.run_waiting()
     # These two are no pair; that it says so shows that it has read both.
-    assert (await look(till, second))["error"]["code"] == "import_files_do_not_match"
+    error = (await look(till, second))["error"]
+    assert error["code"] == "import_files_do_not_match"
+    # Nobody typed a command.
+    assert "--" not in error["detail_zh"] + error["detail_en"]
+
+
+async def test_a_platforms_orders_are_of_its_source(till: httpx.AsyncClient, worker: Importer) -> None:
+    text = table(TAOBAO, [taobao_order("1", "5.00", "交易成功")])
+    started = await hand_in(till, text, store="s1", unknown_member="anonymous", dry_run=True)
+    told = await hand_in(till, text, store="s1", unknown_member="anonymous", dry_run=True, source="tmall")
+    plain = await hand_in(till, dry_run=True)
+    await worker.run_waiting()
+    assert [(await look(till, each))["settings"]["source"] for each in (started, told, plain)] == [
+        "taobao",
+        "tmall",
+        "import",
+    ]
+    await till.post(f"/v1/imports/{started['import_id']}/start", headers=fresh())
+    await worker.run_waiting()
+    (order,) = (await till.get("/v1/orders")).json()["items"]
+    assert order["source"] == (await look(till, started))["settings"]["source"] == "taobao"
