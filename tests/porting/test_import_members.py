@@ -197,6 +197,17 @@ async def test_a_dry_run_of_any_file_comes_to_what_the_import_comes_to(
     assert min(created, linked, conflict, refused, openings) > 0
 
 
+async def test_rows_in_a_cell_that_was_never_closed_are_told(bench: Bench, shop: Shop, tmp_path: Path) -> None:
+    path = tmp_path / "members.csv"
+    rows = [f"1380000100{n},name{n},note" for n in range(6)]
+    rows[1], rows[3] = '13800001001,"name1,note', '13800001003,5",note'
+    rows[4] = '13800001004,"name4\nStreet 5, Town, 12345, Country",note'
+    path.write_text("phone,name,remark\n" + "\n".join(rows) + "\n", encoding="utf-8")
+    result = await import_members(bench, shop.merchant_id, path)
+    assert [(f["line"], f["code"]) for f in error_rows(result.error_file)] == [(str(n), "bad_csv") for n in (3, 4, 5)]
+    assert (result.rows, result.bad_rows, result.counts["created"]) == (6, 3, 3)
+
+
 async def test_a_file_without_identities(bench: Bench, shop: Shop, tmp_path: Path) -> None:
     path = tmp_path / "members.csv"
     path.write_text("姓名,积分\n张三,5\n", encoding="utf-8")

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
 
 from huimeng.porting.rules import platforms
 from huimeng.porting.rules.columns import ORDER_FILE_COLUMNS
@@ -241,3 +243,74 @@ async def test_more_orders_without_lines_than_are_named(
     assert faults == [("", "detail_missing", ""), ("", "detail_missing", NUMBERS[4])]
     rest = (tmp_path / "orders.csv.errors.csv").read_text(encoding="utf-8-sig")
     assert ",'+ 2," in rest and created == NUMBERS[:4]
+
+
+# Nothing vanishes.
+
+
+def test_a_quote_that_another_closes_costs_the_rows_between(tmp_path: Path) -> None:
+    """The record is whole CSV, as wide as the header, and the rows in its cell would be gone."""
+    lines = plain_orders(8)
+    lines[3][WORDS], lines[6][WORDS] = '"快点发', '5"'
+    found = read_file(tmp_path, joined(lines))
+    assert [(f["line"], f["code"], f["order_no"]) for f in found.faults] == [
+        (str(line), "bad_csv", NUMBERS[line - 2]) for line in range(4, 8)
+    ]
+    assert taken(found) == [*NUMBERS[:2], *NUMBERS[6:8]]
+    assert found.result.rows == 8
+
+
+def test_lines_in_a_cell_are_no_rows(tmp_path: Path) -> None:
+    lines = plain_orders(4)
+    commas = "," * (len(TAOBAO) - 1)
+    lines[2][WORDS] = f'"茶\r\n大杯, 加冰, 热, 2024-01-02\r\n{commas}\r\n"'
+    found = read_file(tmp_path, joined(lines))
+    assert (found.faults, taken(found)) == ([], NUMBERS[:4])
+
+
+_TEXTS = ('"', '"快', '快"', '5" 碟', '""', '"""', '","', "快,发", "\x00", "\t", "'", '="1"', "x" * 70_000)
+_BYTES = (b"\xff", b"\x81", b"\xfe\xff")
+_damage = st.lists(
+    st.tuples(
+        st.integers(1, 10),
+        # The time stays, or a row could not be told from a line of a text.
+        st.sampled_from([place for place, name in enumerate(TAOBAO) if name != "订单创建时间"]),
+        st.sampled_from(_TEXTS) | st.sampled_from(_BYTES),
+        st.sampled_from(("before", "behind", "alone")),
+    ),
+    max_size=5,
+    # A row that is broken in several places may be told of as a part of another.
+    unique_by=lambda damage: damage[0],
+)
+
+
+Damage = tuple[int, int, str | bytes, str]
+
+
+@settings(max_examples=200, deadline=None)
+@example([(2, WORDS, '"快', "alone"), (6, WORDS, '快"', "alone")], True, "gb18030")
+@example([(2, WORDS, '"快', "alone"), (6, WORDS, '快"', "alone")], False, "utf-8")
+@example([(2, WORDS, '"快', "alone"), (6, 3, '快"', "alone")], True, "gb18030")
+@example([(3, 0, '"', "before"), (4, 3, '","', "before")], False, "gb18030")
+@given(_damage, st.booleans(), st.sampled_from(["gb18030", "utf-8"]))
+def test_every_row_is_taken_or_told(
+    tmp_path_factory: pytest.TempPathFactory, damage: list[Damage], platform: bool, encoding: str
+) -> None:
+    folder = tmp_path_factory.mktemp("rows")
+    lines = [[cell.encode(encoding) for cell in line] for line in plain_orders(10)]
+    if not platform:
+        known = {"订单编号": "订单号", "订单创建时间": "下单时间", "店铺名称": "门店", "买家实际支付金额": "实付金额"}
+        lines[0] = [known.get(name, f"{name}?").encode(encoding) for name in TAOBAO]
+    for row, place, what, where in damage:
+        given = what.encode(encoding) if isinstance(what, str) else what
+        cell = lines[row][place]
+        # Rows of one number would be one order.
+        alone = cell + given if place == TAOBAO.index("订单编号") else given
+        lines[row][place] = {"before": given + cell, "behind": cell + given, "alone": alone}[where]
+    data = b"".join(b",".join(line) + b"\r\n" for line in lines)
+    found = read_file(folder, data)
+
+    first = [draft.first_line for drafts in found.orders.values() for draft in drafts]
+    told = {int(fault["line"]) for fault in found.faults}
+    assert sorted([*first, *told]) == list(range(2, 12))
+    assert (found.result.rows, found.result.bad_rows) == (10, len(told))

@@ -18,6 +18,7 @@ from huimeng.porting.rules.cells import Memo
 from huimeng.porting.rules.columns import Header
 from huimeng.porting.rules.faults import CellFault, RowFault, shown
 from huimeng.porting.rules.summary import is_no_row
+from huimeng.porting.rules.swallowing import is_date, swallowed
 
 if TYPE_CHECKING:
     from _csv import Reader
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
 Lots = tuple[tuple[int, datetime | None], ...]
 
 _IDENTITIES: tuple[KindName, ...] = ("external_id", "phone", "card_no")
+_DATES = ("birthday", "registered_at", "consent_at")
+_NUMBER = re.compile(r"[\w+\-]*\d{3}[\w\-]*")
 _TAGS = re.compile(r"[,,;;、|/]")
 _NEVER = {"", "never", "永久", "永久有效", "长期", "长期有效", "不过期", "无"}
 _DAY_ONLY = re.compile(r"[^:时]*\Z")
@@ -99,6 +102,8 @@ class MemberRows:
         try:
             for row in reader:
                 start, end = end, reader.line_num
+                if end - start > 1 and self._swallowed(row, before + start + 1):
+                    continue
                 if len(row) > width and not any(cell.strip() for cell in row[width:]):
                     del row[width:]
                 if not any(cell.strip() for cell in row):
@@ -116,6 +121,22 @@ class MemberRows:
         self.rows += 1
         self.bad_rows += 1
         self._report(fault)
+
+    def _swallowed(self, row: list[str], line: int) -> bool:
+        """Whether the record took in rows behind it; each of its lines is reported then."""
+        lines = swallowed(row, self._header.width, self._is_row)
+        for number, found in enumerate(lines, line):
+            if any(found):
+                self.lost(number, RowFault(number, "bad_csv", value=shown(found[0])))
+        return bool(lines)
+
+    def _is_row(self, row: Sequence[str]) -> bool:
+        """By a number that somebody could be known by, or a date."""
+        cells_of = ((field, row[place].strip()) for field, place in self._header.places.items())
+        return any(
+            (field in _IDENTITIES and _NUMBER.fullmatch(cell) is not None) or (field in _DATES and is_date(cell))
+            for field, cell in cells_of
+        )
 
     def finish(self) -> None:
         if self._open is not None:

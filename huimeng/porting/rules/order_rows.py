@@ -23,6 +23,7 @@ from huimeng.porting.rules.cells import Memo
 from huimeng.porting.rules.columns import Header
 from huimeng.porting.rules.faults import CellFault, RowFault, mark_in, shown
 from huimeng.porting.rules.summary import is_no_row
+from huimeng.porting.rules.swallowing import is_date, swallowed
 from huimeng.porting.rules.words import OrderStatus
 
 if TYPE_CHECKING:
@@ -145,6 +146,9 @@ class OrderRows:
         try:
             for row in reader:
                 start, end = end, reader.line_num
+                if end - start > 1 and self._swallowed(row, before + start + 1):
+                    head = None
+                    continue
                 if len(row) != width and not self._squared(row, before + start + 1):
                     head = None
                     continue
@@ -300,6 +304,15 @@ class OrderRows:
             self._refunds(self._day, (store, order_no, at, "", "returned", str(fen), line, [sold]))
 
     # Faults.
+
+    def _swallowed(self, row: list[str], line: int) -> bool:
+        """Whether the record took in rows behind it; each of its lines is reported then."""
+        place = self._header.places["ordered_at"]
+        lines = swallowed(row, self._header.width, lambda cells: is_date(cells[place]))
+        for number, found in enumerate(lines, line):
+            if any(found):
+                self.lost(number, RowFault(number, "bad_csv", value=shown(found[0])), found)
+        return bool(lines)
 
     def _squared(self, row: list[str], line: int) -> bool:
         """Whether a row of another width than the header can be read all the same: cut of empty cells behind it."""

@@ -33,6 +33,7 @@ from huimeng.porting.rules.columns import (
 )
 from huimeng.porting.rules.faults import RowFault, marked, shown
 from huimeng.porting.rules.summary import is_no_row
+from huimeng.porting.rules.swallowing import is_date, swallowed
 from huimeng.porting.store.blocks import BLOCK_BYTES, Reading, Source, open_source
 from huimeng.porting.store.pairs import join
 from huimeng.porting.store.sheet import Filler, Row, SheetReader
@@ -176,9 +177,10 @@ class _CellRows:
 
     reached = 0
 
-    def __init__(self, header: Sequence[str], places: Iterable[int]) -> None:
+    def __init__(self, header: Sequence[str], kinds: Mapping[int, str]) -> None:
         self._header = [cell.strip()[:60] for cell in header]
-        self._places = list(places)
+        self._places = list(kinds)
+        self._times = [place for place, kind in kinds.items() if kind == "time"]
         named = [place for place, cell in enumerate(self._header) if cell]
         self._widths = range(named[-1] + 1 if named else len(header), len(header) + 1)
         self._found: list[Row] = []
@@ -193,6 +195,8 @@ class _CellRows:
         try:
             for row in reader:
                 start, end = end, reader.line_num
+                if end - start > 1 and self._swallowed(row, before + start + 1):
+                    continue
                 if len(row) == width:
                     add((before + start + 1, {place: row[place] for place in places}))
                 elif row:
@@ -200,6 +204,14 @@ class _CellRows:
         finally:
             self.reached = end
         return end
+
+    def _swallowed(self, row: list[str], line: int) -> bool:
+        """Whether the record took in rows behind it; each of its lines is lost then."""
+        lines = swallowed(row, self._widths.stop - 1, lambda cells: any(is_date(cells[place]) for place in self._times))
+        for number, found in enumerate(lines, line):
+            if any(found):
+                self.lost(number, RowFault(number, "bad_csv", value=shown(found[0])), found)
+        return bool(lines)
 
     def _uneven(self, row: list[str], line: int) -> None:
         length = len(row)
