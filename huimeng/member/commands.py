@@ -287,6 +287,7 @@ def _key(cell_id: int, identity: Identity) -> Key:
 def _told(view: MemberView) -> dict[str, Any]:
     """What the audit log keeps of a member, for good: masked, external ids too, which answers show."""
     shown: dict[str, Any] = msgspec.to_builtins(view)
+    del shown["version"]
     for identity in shown["identities"]:
         if identity["kind"] == "external_id":
             identity["value"] = "****"

@@ -138,7 +138,8 @@ async def list_identities(request: Req, member_id: MemberId) -> schemas.Identity
     "/v1/members/{member_id:str}/identities",
     tags=["members"],
     summary="添加身份 / add an identity",
-    description="Scope: members:write. Errors: member_not_found, member_erased, identity_taken, invalid_input.",
+    description="Takes the member's tag as If-Match. Scope: members:write. "
+    "Errors: member_not_found, member_erased, identity_taken, invalid_input, precondition_failed.",
     responses={201: _MEMBER},
 )
 async def add_identity(
@@ -148,18 +149,25 @@ async def add_identity(
     keys = await _keys(request, principal.merchant_id)
     key, fingerprint = await _write_key(request, keys)
     command = service.change_identity(
-        principal.cell_id, keys, parse_id(member_id, "member_id"), add=data, key=key, fingerprint=fingerprint
+        principal.cell_id,
+        keys,
+        parse_id(member_id, "member_id"),
+        add=data,
+        key=key,
+        fingerprint=fingerprint,
+        expected=expected(request),
     )
     command.status = 201
-    return await run_command(request, command)
+    return with_tag(await run_command(request, command))
 
 
 @put(
     "/v1/members/{member_id:str}/identities/{identity_id:str}",
     tags=["members"],
     summary="更换身份 / replace an identity",
-    description="同类身份换成新的值。The kind stays, the value is new. Scope: members:write. Errors: member_not_found, "
-    "identity_not_found, member_erased, identity_taken, invalid_input.",
+    description="同类身份换成新的值。The kind stays, the value is new. Takes the member's tag as If-Match. "
+    "Scope: members:write. Errors: member_not_found, identity_not_found, member_erased, identity_taken, invalid_input, "
+    "precondition_failed.",
     responses={200: _MEMBER},
 )
 async def change_identity(
@@ -176,7 +184,8 @@ async def change_identity(
     status_code=200,
     tags=["members"],
     summary="移除身份 / remove an identity",
-    description="Scope: members:write. Errors: member_not_found, identity_not_found, member_erased.",
+    description="Takes the member's tag as If-Match. Scope: members:write. "
+    "Errors: member_not_found, identity_not_found, member_erased, precondition_failed.",
     responses={200: _MEMBER},
 )
 async def remove_identity(request: Req, member_id: MemberId, identity_id: IdentityId) -> Response[bytes]:
@@ -195,10 +204,17 @@ async def _change_held(request: Req, member_id: str, identity_id: str, value: st
             held = await service.find_held(conn, principal.cell_id, number, identity_id)
         add = None if value is None else IdentityInput(KIND_BY_CODE[held.kind].name, value)
         return service.change_identity(
-            principal.cell_id, keys, number, add=add, remove=held, key=key, fingerprint=fingerprint
+            principal.cell_id,
+            keys,
+            number,
+            add=add,
+            remove=held,
+            key=key,
+            fingerprint=fingerprint,
+            expected=expected(request),
         )
 
-    return await run_command(request, await command_or_kept(request, principal, (key, fingerprint), prepare))
+    return with_tag(await run_command(request, await command_or_kept(request, principal, (key, fingerprint), prepare)))
 
 
 @post(

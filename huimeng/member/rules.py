@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Iterable
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 from huimeng.kernel.errors import InvalidInput
 from huimeng.merchant.rules import clean_text
@@ -30,12 +30,12 @@ def check_birthday(value: date, now: datetime) -> date:
 
 
 def check_time(field: str, value: datetime, now: datetime) -> datetime:
-    """Past moments only (five minutes of clock difference are forgiven), with an offset."""
+    """Past moments only (five minutes of clock difference are forgiven), with an offset; in UTC, as it will be read."""
     if value.tzinfo is None:
         raise InvalidInput(field, "needs an offset such as +08:00", "须带时区，如 +08:00")
     if value.year < _OLDEST_TIME_YEAR or (value - now).total_seconds() > 300:
         raise InvalidInput(field, "between 1970 and now", "须在 1970 年与现在之间")
-    return value
+    return value.astimezone(UTC)
 
 
 def clean_tags(values: Iterable[str]) -> list[str]:

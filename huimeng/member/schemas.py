@@ -105,5 +105,6 @@ VIEW_EXAMPLE = Example(
         "consent_version": "2026-01",
         "consent_at": "2026-03-01T02:00:00Z",
         "tags": ["老客"],
+        "version": "5e1f0c9a3b7d2846",
     },
 )

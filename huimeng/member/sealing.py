@@ -7,6 +7,8 @@ import hashlib
 from collections.abc import Collection, Iterable
 from datetime import date
 
+import msgspec
+
 from huimeng.infra.crypto import MemberCipher, MerchantKeys
 from huimeng.member import rules
 from huimeng.member.kinds import KIND_BY_CODE, KINDS
@@ -97,7 +99,15 @@ def masked(keys: MerchantKeys, row: MemberRow) -> MemberView:
         consent_version=row.consent_version,
         consent_at=row.consent_at,
         tags=list(row.tags),
+        version=_version(row),
     )
+
+
+def _version(row: MemberRow) -> str:
+    """Of what is sealed, which is sealed anew when it changes; without the keys it tells nothing of it."""
+    sealed = [(held.kind, bytes(held.sealed)) for held in row.identities]
+    told = msgspec.msgpack.encode([row.name, row.birthday, sorted(sealed)])
+    return hashlib.blake2b(told, digest_size=8).hexdigest()
 
 
 def revealed(keys: MerchantKeys, row: MemberRow, fields: Collection[str]) -> Revealed:

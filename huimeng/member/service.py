@@ -113,6 +113,7 @@ def change_identity(
     remove: HeldIdentity | None = None,
     key: str,
     fingerprint: bytes,
+    expected: Tags | None = None,
 ) -> ChangeMember:
     """The command that gives, takes or replaces one identity; InvalidInput."""
     unset = msgspec.UNSET
@@ -125,7 +126,7 @@ def change_identity(
         add=() if add is None else (sealing.index_identity(keys, add),),
         remove=() if remove is None else (Identity(remove.kind, "", remove.blind_index, None),),
     )
-    return ChangeMember(cell_id, keys, member_id, changes, key=key, fingerprint=fingerprint)
+    return ChangeMember(cell_id, keys, member_id, changes, key=key, fingerprint=fingerprint, expected=expected)
 
 
 def checked_profile(keys: MerchantKeys, given: MemberInput, now: datetime) -> Profile:

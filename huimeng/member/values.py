@@ -173,7 +173,8 @@ class HeldView(msgspec.Struct, frozen=True):
 
 
 class MemberView(msgspec.Struct, frozen=True, kw_only=True):
-    """name and birthday are masked (张*, ****-03-15); member_id is decimal digits."""
+    """name and birthday are masked (张*, ****-03-15); member_id is decimal digits; version changes also with what the
+    masks hide."""
 
     member_id: str
     status: str
@@ -186,6 +187,7 @@ class MemberView(msgspec.Struct, frozen=True, kw_only=True):
     consent_version: str | None
     consent_at: datetime | None
     tags: list[str]
+    version: str
 
 
 class RevealedIdentity(_Private, frozen=True):

@@ -60,14 +60,59 @@ async def test_a_member_joins_and_is_read_and_changed(client: httpx.AsyncClient,
         "registered_at": "2026-03-01T02:00:00Z",
         "joined_at": "2026-03-01T02:00:00Z",
         "consent_version": "2026-01",
-        "consent_at": "2026-03-01T10:00:00+08:00",
+        "consent_at": "2026-03-01T02:00:00Z",
         "tags": ["老客"],
+        "version": made.json()["version"],
     }
     replay = await client.post("/v1/members", json=body, headers=again)
     assert (replay.status_code, replay.content) == (201, made.content)
-    assert (await client.get("/v1/members/1024")).json() == made.json() | {"consent_at": "2026-03-01T02:00:00Z"}
+    assert (await client.get("/v1/members/1024")).json() == made.json()
     changed = await client.patch("/v1/members/1024", json={"name": "李四", "birthday": None}, headers=key())
     assert (changed.status_code, changed.json()["name"], changed.json()["birthday"]) == (200, "李*", None)
+
+
+async def test_a_tag_tells_of_what_the_masks_hide(client: httpx.AsyncClient) -> None:
+    one = {"identities": [PHONE], "name": "李一", "birthday": "1990-03-15"}
+    made = await client.post("/v1/members", json=one, headers=key())
+    address = f"/v1/members/{made.json()['member_id']}"
+    seen: set[str] = set()
+    for change in ({"name": "李二"}, {"birthday": "1980-03-15"}, {"consent_at": "2026-03-01T10:00:00+08:00"}):
+        tag = (await client.get(address)).headers["etag"]
+        done = await client.patch(address, json=change, headers=key() | {"If-Match": tag})
+        read = await client.get(address, headers={"If-None-Match": tag})
+        assert (done.status_code, read.status_code, read.headers["etag"]) == (200, 200, done.headers["etag"])
+        late = await client.patch(address, json={"name": "李一"}, headers=key() | {"If-Match": tag})
+        assert (late.status_code, late.json()["code"]) == (412, "precondition_failed")
+        seen.add(tag)
+    # What changes nothing leaves the tag alone.
+    tag = read.headers["etag"]
+    same = await client.patch(address, json={"name": "李二"}, headers=key() | {"If-Match": tag})
+    assert (same.status_code, same.headers["etag"]) == (200, tag)
+    assert len(seen) == 3
+
+
+async def test_identities_are_changed_with_the_members_tag(client: httpx.AsyncClient) -> None:
+    made = await client.post("/v1/members", json={"identities": [PHONE]}, headers=key())
+    address = f"/v1/members/{made.json()['member_id']}"
+    tag = (await client.get(address)).headers["etag"]
+    card = {"kind": "card_no", "value": "C1"}
+    added = await client.post(f"{address}/identities", json=card, headers=key() | {"If-Match": tag})
+    assert added.status_code == 201
+    held = (await client.get(f"{address}/identities")).json()["items"]
+    phone = next(each["identity_id"] for each in held if each["kind"] == "phone")
+    # The same masked: 138****1234.
+    other = {"value": "+8613899991234"}
+    stale = await client.put(f"{address}/identities/{phone}", json=other, headers=key() | {"If-Match": tag})
+    assert stale.status_code == 412
+    put = await client.put(
+        f"{address}/identities/{phone}", json=other, headers=key() | {"If-Match": added.headers["etag"]}
+    )
+    assert put.status_code == 200
+    assert put.headers["etag"] not in (tag, added.headers["etag"])
+    held = (await client.get(f"{address}/identities")).json()["items"]
+    phone = next(each["identity_id"] for each in held if each["kind"] == "phone")
+    gone = await client.delete(f"{address}/identities/{phone}", headers=key() | {"If-Match": tag})
+    assert gone.status_code == 412
 
 
 async def test_another_body_with_the_same_key_is_refused(client: httpx.AsyncClient) -> None:

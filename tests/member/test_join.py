@@ -62,6 +62,7 @@ async def test_a_member_joins_and_is_shown_masked(db: Database, shop_id: int, jo
         consent_version="2026-01",
         consent_at=NOW,
         tags=["VIP", "老客"],
+        version=view.version,
     )
     payload = {"store_id": 1, "at": "2020-01-01T00:00:00+00:00"}
     assert await outbox(db, shop_id) == [("member.joined", 1024, payload)]

@@ -22,6 +22,7 @@ const MEMBER = {
   consent_version: '2026-01',
   consent_at: '2026-03-01T02:00:00Z',
   tags: ['老客'],
+  version: '5e1f0c9a3b7d2846',
 }
 const page = (...items: unknown[]): unknown => ({ items, next_cursor: null })
 const STORE = { store_id: 7, code: 's1', name: '静安店', region: null }
