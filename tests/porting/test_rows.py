@@ -162,6 +162,18 @@ def test_an_unclosed_quote_costs_its_row(read: Reader) -> None:
     assert len(found.orders[date(2025, 3, 1)]) == 20_000
 
 
+@pytest.mark.parametrize("block", [60, 1 << 20])
+def test_quotes_that_were_not_doubled(read: Reader, monkeypatch: pytest.MonkeyPatch, block: int) -> None:
+    """Where all cells are quoted, their ends are plain all the same; a cell more or less, and nobody can say."""
+    monkeypatch.setattr(blocks, "BLOCK_BYTES", block)
+    rows = [["A0", "茶"], ["A1", '说"好"的茶'], ["A2", '5" 碟'], ["A3", '"'], ["A4", '一","二'], ["A5", '""好"']]
+    quoted = "".join(f'"{number}","2025-03-01 10:00:00","s1","{name}","1.00"\r\n' for number, name in rows)
+    found = read("order_no,ordered_at,store,product,paid_amount\r\n" + quoted)
+    names = {draft.order_no: draft.lines[0][0][1] for draft in found.orders[date(2025, 3, 1)]}
+    assert names == {"A0": "茶", "A1": '说"好"的茶', "A2": '5" 碟', "A3": '"', "A5": '"好"'}
+    assert [(f["line"], f["code"], f["order_no"]) for f in found.faults] == [("6", "too_many_cells", "A4")]
+
+
 def test_a_truncated_file(read: Reader) -> None:
     assert read(HEAD + GOOD + "A2,2025-03-01 10:00:00,s").codes() == [("3", "too_few_cells")]
     assert read(HEAD + GOOD + 'A2,2025-03-01 10:00:00,"s1').codes() == [("3", "bad_csv")]

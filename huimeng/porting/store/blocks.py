@@ -311,9 +311,24 @@ class Reading:
                     self._carried = lines[at:]
                     self._line = before + at
                     return
-                taker.lost(before + at + 1, _fault(before + at + 1, lines[at], error), self._remains(lines[at]))
+                if mended := self._mended(lines[at]):
+                    taker.take(self._reader(iter([mended])), before + at)
+                else:
+                    taker.lost(before + at + 1, _fault(before + at + 1, lines[at], error), self._remains(lines[at]))
                 at += 1
         self._line = before + len(lines)
+
+    def _mended(self, line: str) -> str:
+        """A line whose cells are all quoted, with the quotes inside of them doubled, as programs forget to do; "" for
+        a line that isn't surely one."""
+        text = line.rstrip("\r\n")
+        if len(text) > CELL_CHARACTERS or len(text) < 2 or not text[0] == text[-1] == '"':
+            return ""
+        cells = text[1:-1].split(f'"{self._source.delimiter}"')
+        if len(cells) != len(self._source.header):
+            return ""
+        doubled = (cell.replace('""', '"').replace('"', '""') for cell in cells)
+        return self._source.delimiter.join(f'"{cell}"' for cell in doubled)
 
     def _remains(self, text: str) -> list[str]:
         """The cells of a row that can't be taken as they seem to be; one with a quote in it may be several, so it and
