@@ -13,7 +13,7 @@ from huimeng.analytics.errors import FiguresBeingMade
 from huimeng.analytics.service import points
 from huimeng.infra import metrics
 from huimeng.infra.database import Database
-from huimeng.infra.rounds import FIGURES, counted_round
+from huimeng.infra.rounds import FIGURES, counted_round, expect_round
 from huimeng.infra.tracing import job
 from huimeng.kernel.errors import Unavailable
 
@@ -24,6 +24,7 @@ _AWAY_INTERVAL = 2.0
 
 async def follow(db: Database, stop: asyncio.Event, interval: float = 0.5) -> None:
     """Projects every merchant that is behind, until `stop` is set; survives the database going away."""
+    expect_round(FIGURES)
     away = False
     troubled: set[int] = set()
     while not stop.is_set():

@@ -16,7 +16,7 @@ from huimeng.infra.audit.sealing import seal_days
 from huimeng.infra.idempotency import forget_old
 from huimeng.infra.logs import configure_logging
 from huimeng.infra.processes import end_with_parent
-from huimeng.infra.rounds import HOUSEKEEPING, counted_round, watched_round
+from huimeng.infra.rounds import HOUSEKEEPING, counted_round, expect_round, watched_round
 from huimeng.infra.teller import Teller
 from huimeng.infra.tracing import start_tracing
 from huimeng.kernel.errors import BusinessError, Unavailable
@@ -84,6 +84,7 @@ async def _every(
     step: Callable[[], Awaitable[None]],
     watched: Callable[[str], AbstractContextManager[None]] = watched_round,
 ) -> None:
+    expect_round(name)
     while not stop.is_set():
         try:
             with watched(name):

@@ -35,12 +35,13 @@ class Refused:
         self._uncounted[code] += 1
 
     def _count(self) -> None:
-        for code, number in self._uncounted.items():
-            self._metrics[code].inc(number)
-        self._untold += self._uncounted
-        self._uncounted.clear()
+        # Taken out first: should counting fail, what comes later is counted all the same.
+        counted, self._uncounted = self._uncounted, Counter()
+        self._untold += counted
         if not self._telling:
             self._tell()
+        for code, number in counted.items():
+            self._metrics[code].inc(number)
 
     def _tell(self) -> None:
         """The first at once, and what comes after it together."""

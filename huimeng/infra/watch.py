@@ -13,6 +13,7 @@ import msgspec
 
 from huimeng.infra import logs, marks, metrics, tracing
 from huimeng.infra.marks import Mark
+from huimeng.kernel.errors import Unavailable
 
 Message = dict[str, Any]
 Send = Callable[[Any], Awaitable[None]]
@@ -138,7 +139,8 @@ def _given_id(headers: Iterable[tuple[bytes, bytes]]) -> str | None:
 
 _seconds: dict[tuple[str, str], Any] = {}
 _requests: dict[tuple[str, str, int], Any] = {}
-_refused: dict[str | None, Any] = {}
+# An alarm asks for this one: from the start, as with those of the doorway.
+_refused: dict[str | None, Any] = {Unavailable.code: metrics.REFUSED.labels(Unavailable.code)}
 
 
 def _count(method: str, route: str, status: int, seconds: float, code: str | None) -> None:
@@ -146,6 +148,8 @@ def _count(method: str, route: str, status: int, seconds: float, code: str | Non
     timed = _seconds.get((method, route))
     if timed is None:
         timed = _seconds[method, route] = metrics.HTTP_SECONDS.labels(method, route)
+        # A rate doesn't see the first fault of a counter that was not there before.
+        metrics.HTTP_REQUESTS.labels(method, route, "5xx")
     timed.observe(seconds)
     counted = _requests.get((method, route, status // 100))
     if counted is None:

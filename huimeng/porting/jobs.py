@@ -17,7 +17,7 @@ from huimeng.kernel.errors import BusinessError, Unavailable
 from huimeng.kernel.ids import uuid7
 from huimeng.merchant.service import every_merchant
 from huimeng.porting.errors import ImportBrokeOff, ImportRunning
-from huimeng.porting.service import Context, ImportOptions, ImportResult, import_members, import_orders
+from huimeng.porting.service import Context, ImportOptions, ImportResult, expect_imports, import_members, import_orders
 from huimeng.porting.service import tasks as use_cases
 from huimeng.porting.store import tasks
 from huimeng.porting.store.tasks import ImportFailure, Progress, State, Task
@@ -61,6 +61,7 @@ class Importer:
 
     async def work(self, stop: asyncio.Event) -> None:
         """Until it is told to stop; an import under way is then given back and goes on after the next start."""
+        expect_imports()
         while not stop.is_set():
             try:
                 await self.run_waiting(stop)

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 import uuid
 from typing import Any
 
 import pytest
+from prometheus_client import REGISTRY
 
 from huimeng.entry import worker
 from huimeng.entry.context import Context
+from huimeng.infra import metrics
 from huimeng.kernel.errors import Unavailable
 from huimeng.merchant.service import create_merchant
 from huimeng.merchant.values import MerchantInput
@@ -44,3 +47,23 @@ async def test_a_database_that_is_away_ends_the_round_at_once(
 ) -> None:
     kept, ended = await kept_for(context, shop, Unavailable(), monkeypatch)
     assert not kept and isinstance(ended, Unavailable)
+
+
+async def test_failures_count_from_zero_when_the_worker_starts(context: Context) -> None:
+    """The increase of a counter that begins at 1 is 0: an alarm would miss the first failure."""
+    for counter in (metrics.IMPORTS, metrics.ROUND_FAILURES):
+        counter.clear()
+    stop = asyncio.Event()
+    stop.set()
+    await worker.work(context, stop)
+    imports = {
+        (kind, result): REGISTRY.get_sample_value("huimeng_imports_total", {"kind": kind, "result": result})
+        for kind in ("orders", "members")
+        for result in ("done", "checked", "refused", "failed")
+    }
+    assert set(imports.values()) == {0.0}, imports
+    rounds = {
+        name: REGISTRY.get_sample_value("huimeng_round_failures_total", {"round": name})
+        for name in ("figures", "housekeeping", "old_imports", "lag")
+    }
+    assert set(rounds.values()) == {0.0}, rounds

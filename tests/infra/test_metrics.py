@@ -23,6 +23,7 @@ from huimeng.analytics.jobs import follow, tell_lag
 from huimeng.infra import metrics, scrape
 from huimeng.infra.database import Database, DatabaseUrls
 from huimeng.infra.idempotency import once
+from huimeng.infra.refused import Refused
 from huimeng.infra.rounds import watched_round
 from huimeng.infra.teller import Teller
 from huimeng.infra.verified import Verified, keep_verified, last_verified
@@ -276,6 +277,26 @@ def test_a_round_that_fails_is_counted_and_is_no_success() -> None:
     with watched_round("trial"):
         pass
     assert value("huimeng_round_success_timestamp_seconds", round="trial") > 1.7e9
+
+
+async def test_a_refusal_that_could_not_be_counted_does_not_end_counting(monkeypatch: pytest.MonkeyPatch) -> None:
+    refused = Refused(["trial_a", "trial_b"])
+    fails = [OSError("no room for it")]
+
+    def inc(amount: float = 1) -> None:
+        if fails:
+            raise fails.pop()
+        counted.append(amount)
+
+    counted: list[float] = []
+    monkeypatch.setattr(metrics.REFUSED.labels("trial_a"), "inc", inc)
+    asyncio.get_running_loop().set_exception_handler(lambda loop, told: None)
+    for _ in range(2):
+        refused.add("trial_a")
+        refused.add("trial_b")
+        await asyncio.sleep(0.15)
+    assert not fails and counted == [1]
+    assert value("huimeng_refused_total", reason="trial_b") >= 1
 
 
 class Clock:

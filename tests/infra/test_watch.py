@@ -146,7 +146,7 @@ async def test_callers_can_make_no_new_time_series(lines: list[dict[str, Any]]) 
     for number in range(50):
         await call(Watch(inner), method=f"M{number}", path=f"/v1/{number}")
     # One more route and method, "-" and OTHER, with its buckets.
-    assert sum(len(metric.samples) for metric in REGISTRY.collect()) <= series + 20
+    assert sum(len(metric.samples) for metric in REGISTRY.collect()) <= series + 22
 
 
 async def test_requests_and_seconds_are_counted(lines: list[dict[str, Any]]) -> None:
@@ -156,6 +156,15 @@ async def test_requests_and_seconds_are_counted(lines: list[dict[str, Any]]) -> 
     await call(Watch(Inner(201)))
     assert value("huimeng_http_requests_total", status="2xx", **labels) == before + 1
     assert value("huimeng_http_request_seconds_count", **labels) == timed + 1
+
+
+async def test_a_rate_sees_the_first_fault_of_a_route_and_the_first_refusal(lines: list[dict[str, Any]]) -> None:
+    inner = Inner()
+    inner.route = "/v1/first-fault"
+    await call(Watch(inner))
+    labels = {"method": "GET", "route": "/v1/first-fault", "status": "5xx"}
+    assert REGISTRY.get_sample_value("huimeng_http_requests_total", labels) == 0
+    assert REGISTRY.get_sample_value("huimeng_refused_total", {"reason": Unavailable.code}) is not None
 
 
 async def test_what_is_no_request_goes_through() -> None:
