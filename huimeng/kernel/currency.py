@@ -10,24 +10,25 @@ Lang = Literal["zh", "en"]
 
 
 class _Currency(msgspec.Struct, frozen=True):
-    """sign is for English, where it stands before the amount; digits of ISO 4217."""
+    """sign is for English, where it stands before the amount; digits of ISO 4217; written: other ways to write it."""
 
     zh: str
     en: str
     sign: str
     digits: int = 2
+    written: tuple[str, ...] = ()
 
 
 _KNOWN = {
-    "CNY": _Currency("元", "yuan", "¥"),
-    "HKD": _Currency("港元", "Hong Kong dollar", "HK$"),
-    "MOP": _Currency("澳门元", "Macanese pataca", "MOP$"),
-    "TWD": _Currency("新台币", "New Taiwan dollar", "NT$"),
-    "USD": _Currency("美元", "US dollar", "US$"),
+    "CNY": _Currency("元", "yuan", "¥", written=("RMB", "人民币")),
+    "HKD": _Currency("港元", "Hong Kong dollar", "HK$", written=("港币",)),
+    "MOP": _Currency("澳门元", "Macanese pataca", "MOP$", written=("澳门币",)),
+    "TWD": _Currency("新台币", "New Taiwan dollar", "NT$", written=("台币",)),
+    "USD": _Currency("美元", "US dollar", "US$", written=("美金",)),
     "EUR": _Currency("欧元", "euro", "€"),
     "GBP": _Currency("英镑", "pound", "£"),
-    "JPY": _Currency("日元", "Japanese yen", "JP¥", 0),
-    "KRW": _Currency("韩元", "South Korean won", "₩", 0),
+    "JPY": _Currency("日元", "Japanese yen", "JP¥", 0, written=("円", "日圆")),
+    "KRW": _Currency("韩元", "South Korean won", "₩", 0, written=("원", "韩币")),
     "SGD": _Currency("新加坡元", "Singapore dollar", "S$"),
     "MYR": _Currency("林吉特", "ringgit", "RM"),
     "THB": _Currency("泰铢", "baht", "฿"),
@@ -72,3 +73,9 @@ def counted(number: int | str, things: str) -> str:
 def unit_text(currency: str, lang: Lang) -> str:
     """What one of it is called: 元, 港元; yuan, Hong Kong dollar; the code of what has no name here."""
     return _of(currency).zh if lang == "zh" else _of(currency).en
+
+
+def written_as(currency: str) -> tuple[str, ...]:
+    """What stands beside an amount of it in other programs' files: 1,200円, JPY 1,200, 日元."""
+    found = _of(currency)
+    return (currency, found.zh, found.sign.strip(), *found.written)

@@ -67,10 +67,33 @@ def test_money_refused(cell: str, code: str) -> None:
 
 
 def test_money_of_a_currency_without_decimals() -> None:
-    assert [cells.whole_money(cell) for cell in ("1,000.00", "-12")] == [100_000, -1_200]
-    with pytest.raises(CellFault) as refusal:
-        cells.whole_money("10.5")
-    assert refusal.value.code == "not_whole"
+    assert [cells.money(cell, "JPY") for cell in ("1,000.00", "-12")] == [100_000, -1_200]
+    for cell in ("10.5", "ten"):
+        with pytest.raises(CellFault) as refusal:
+            cells.money(cell, "JPY")
+        assert refusal.value.code == "not_whole"
+
+
+@pytest.mark.parametrize(
+    ("currency", "written"),
+    [
+        ("JPY", ("1,200円", "¥1,200", "\uffe51,200", "1200 日元", "JPY 1200", "JP¥1,200", "1,200元", "1200日圆")),
+        ("KRW", ("₩1,200", "\uffe61,200", "1,200원", "1200韩元")),
+        ("HKD", ("HK$1,200", "$1,200.00", "1200港币", "1,200 HKD")),
+        ("CNY", ("RMB 1200", "人民币1,200.00", "1200CNY", "1,200 RMB")),
+        ("CHF", ("CHF 1,200",)),
+    ],
+)
+def test_money_beside_its_own_sign(currency: str, written: tuple[str, ...]) -> None:
+    assert {cell: cells.money(cell, currency) for cell in written} == dict.fromkeys(written, 120_000)
+    minus = [f"-{written[0]}", f"({written[0]})"]
+    assert [cells.money(cell, currency) for cell in minus] == [-120_000, -120_000]
+
+
+@pytest.mark.parametrize(("cell", "currency"), [("1,200円", "CNY"), ("HK$12", "CNY"), ("RMB 12", "HKD"), ("$", "USD")])
+def test_money_of_another_currency(cell: str, currency: str) -> None:
+    with pytest.raises(CellFault):
+        cells.money(cell, currency)
 
 
 @given(st.integers(-(10**13), 10**13))

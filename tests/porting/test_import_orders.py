@@ -138,7 +138,7 @@ async def test_amounts_are_whole_where_the_currency_has_no_decimals(bench: Bench
     rows = order_rows(days=1)
     for row in rows:
         row[3] = ""
-        row[7] = "1,000.00" if row[0] == "0001" else row[7]
+        row[7] = "1,000円" if row[0] == "0001" else row[7]
 
     result = await import_orders(bench, shop.merchant_id, write(tmp_path / "orders.csv", rows))
 

@@ -6,8 +6,10 @@ import re
 import unicodedata
 from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta, tzinfo
+from functools import lru_cache
 from typing import Generic, TypeVar
 
+from huimeng.kernel.currency import step_fen, written_as
 from huimeng.kernel.money import FEN_MAX, parse_fen
 from huimeng.porting.rules import dates
 from huimeng.porting.rules.faults import CellFault, mark_in
@@ -27,9 +29,8 @@ _SPACES = re.compile(r"\s+")
 # Thousands are grouped by a comma, and only in threes: 1,23 is not 123.
 _GROUPED = re.compile(r"[+-]?\d{1,3}(?:,\d{3})+(?:\.\d*)?\Z", re.ASCII)
 _NUMBER = re.compile(r"([+-]?)(\d+)(?:\.(\d*))?\Z", re.ASCII)
-_MONEY = re.compile(
-    r"([+-]?)\s*(?:¥|\$|RMB|CNY|人民币)?\s*([+-]?)\s*([\d,]+(?:\.\d*)?)\s*(?:元|圆|RMB|CNY)?\Z", re.ASCII
-)
+# Signs of more than one currency.
+_MONEY_SIGNS = ("¥", "$", "元", "圆")
 _BRACKETS = re.compile(r"\(([^()+-]+)\)\Z")
 # ="0123" is how a file keeps a spreadsheet from reading a number.
 _WRAPPED = re.compile(r'="?(.*?)"?\Z', re.DOTALL)
@@ -104,17 +105,19 @@ def _plain(cell: str) -> str:
     return cell.removeprefix("'").strip() if "'" in cell else cell
 
 
-def money(cell: str) -> int:
-    """Yuan to fen. Taken: 1,234.50, ¥12, 12元, (12.00) as -12.00; more than 2 decimals only when the rest are zeros."""
+def money(cell: str, currency: str = "CNY") -> int:
+    """Units to fen. Taken: 1,234.50, ¥12, 12元, (12.00) as -12.00; more decimals than there are only when zeros."""
     plain = _plain(cell)
     if not plain:
         raise CellFault("required")
-    match = _NUMBER.match(plain) or _NUMBER.match(_bare_amount(plain))
+    match = _NUMBER.match(plain) or _NUMBER.match(_bare_amount(plain, currency))
+    places = 2 if step_fen(currency) == 1 else 0
+    wrong = "bad_amount" if places else "not_whole"
     if match is None:
-        raise CellFault("bad_amount")
+        raise CellFault(wrong)
     sign, whole, decimals = match.group(1), match.group(2).lstrip("0") or "0", (match.group(3) or "").rstrip("0")
-    if len(decimals) > 2:
-        raise CellFault("bad_amount")
+    if len(decimals) > places:
+        raise CellFault(wrong)
     if len(whole) > 12:
         raise CellFault("amount_out_of_range")
     fen = parse_fen(f"{sign}{whole}.{decimals or '0'}")
@@ -123,20 +126,20 @@ def money(cell: str) -> int:
     return fen
 
 
-def whole_money(cell: str) -> int:
-    """Money of a currency without decimals: 1,000 and 1000.00 are whole, 10.50 is not."""
-    fen = money(cell)
-    if fen % 100:
-        raise CellFault("not_whole")
-    return fen
+@lru_cache(maxsize=64)
+def _money_pattern(currency: str) -> re.Pattern[str]:
+    # The longest first: HK$ begins like no sign, but ends like $.
+    names = sorted({*_MONEY_SIGNS, *(unicodedata.normalize("NFKC", name) for name in written_as(currency))}, key=len)
+    word = "|".join(map(re.escape, reversed(names)))
+    return re.compile(rf"([+-]?)\s*(?:{word})?\s*([+-]?)\s*([\d,]+(?:\.\d*)?)\s*(?:{word})?\Z", re.ASCII)
 
 
-def _bare_amount(plain: str) -> str:
+def _bare_amount(plain: str, currency: str = "CNY") -> str:
     """Without currency, brackets and thousands; "" for what is no amount."""
     if len(plain) > 64:
         return ""
     bracketed = _BRACKETS.match(plain)
-    match = _MONEY.match(bracketed[1].strip() if bracketed else plain)
+    match = _money_pattern(currency).match(bracketed[1].strip() if bracketed else plain)
     if match is None or (match[1] and match[2]):
         return ""
     digits = match[3]

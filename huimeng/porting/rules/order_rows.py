@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from huimeng.kernel.currency import step_fen
 from huimeng.kernel.times import business_day, zone
 from huimeng.order.rules import LINES_MAX
 from huimeng.porting.rules import cells, words
@@ -117,7 +116,6 @@ class OrderRows:
         self._members = Memo(lambda cell: cells.code(cell, CODE_CHARACTERS), 131_072)
         self._statuses = Memo(words.status, 256)
         self._tenders = Memo(words.tender, 256)
-        self._money = cells.money if step_fen(settings.currency) == 1 else cells.whole_money
         self._amounts = Memo(self._money)
         self._listings = Memo(lambda cell: self._money(cell) if cell.strip() else None)
         self._quantities = Memo(cells.quantity)
@@ -294,6 +292,9 @@ class OrderRows:
         if not settings.create_stores:
             raise CellFault("unknown_store")
         return StorePlace(None, code, settings.timezone, settings.day_cut_minutes)
+
+    def _money(self, cell: str) -> int:
+        return cells.money(cell, self._settings.currency)
 
     def _returned(self, cell: str, line: int) -> None:
         """How much of the line that was just read has been refunded since."""
