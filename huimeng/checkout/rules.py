@@ -11,7 +11,17 @@ from huimeng.kernel.currency import step_fen
 from huimeng.kernel.errors import InvalidInput
 from huimeng.kernel.money import allocate, towards_zero
 from huimeng.order.errors import OrderNotRefundable, RefundTooLarge
-from huimeng.order.rules import Line, LineInput, Order, Status, Tender, check_money, is_given_back, product_of
+from huimeng.order.rules import (
+    Line,
+    LineInput,
+    Order,
+    Status,
+    Tender,
+    check_money,
+    is_given_back,
+    product_of,
+    quantity_text,
+)
 
 
 class WantedLine(msgspec.Struct, frozen=True):
@@ -108,7 +118,7 @@ def _quantity(line: Line, part: WantedLine, left: Decimal) -> Decimal:
         takes_all = part.amount_fen is None or part.amount_fen == line.paid_fen - line.refunded_fen
         return left if takes_all else Decimal(0)
     if part.quantity == 0 or not min(Decimal(0), left) <= part.quantity <= max(Decimal(0), left):
-        raise RefundTooLarge(line_no=line.line_no, left=str(left.normalize()))
+        raise RefundTooLarge(line_no=line.line_no, left=quantity_text(left))
     return part.quantity
 
 

@@ -57,8 +57,10 @@ from huimeng.order.rules import (
     OrderInput,
     TenderInput,
     check,
+    check_money,
     check_tender,
     check_text,
+    quantity_text,
     with_tender,
 )
 from huimeng.points.rules import Bill, Earnings, Plan, Rule, earn, told_of
@@ -185,6 +187,7 @@ class Till:
             day = business_day(at, found.timezone, found.day_cut_minutes)
         except (OverflowError, ValueError) as error:
             raise InvalidInput("ordered_at", "out of range", "超出范围") from error
+        currency = await self._currency(merchant_id)
         order = OrderInput(
             source=source,
             store_id=found.store_id,
@@ -192,10 +195,10 @@ class Till:
             business_day=day,
             ordered_at=at,
             member_id=None if body.member_id is None else _entity(body.member_id),
-            lines=_lines(body),
+            lines=_lines(body, currency),
             tenders=tuple(TenderInput(tender.kind, tender.amount_fen) for tender in body.tenders),
         )
-        check(order, await self._currency(merchant_id))
+        check(order, currency)
         if at > utc_now() + _CLOCK_TOLERANCE:
             raise InvalidInput("ordered_at", "lies in the future", "晚于当前时间")
         if order.paid_fen >= 0 and any(tender.amount_fen < 0 for tender in order.tenders):
@@ -287,10 +290,12 @@ async def quote_refund(conn: Connection, command: RefundOrder) -> RefundQuoteOut
     return RefundQuoteOut(**{name: getattr(told, name) for name in RefundQuoteOut.__struct_fields__})
 
 
-def _lines(body: BillIn) -> tuple[LineInput, ...]:
+def _lines(body: BillIn, currency: str) -> tuple[LineInput, ...]:
     if body.amount_fen is not None:
         if body.lines:
             raise InvalidInput("amount_fen", "either lines or amount_fen", "商品行与金额二选一")
+        # Told of the field that was sent: of the line made of it nobody knows.
+        check_money("amount_fen", body.amount_fen, currency)
         return (LineInput(list_fen=body.amount_fen, paid_fen=body.amount_fen),)
     return tuple(
         LineInput(
@@ -343,7 +348,11 @@ async def get_order(conn: Connection, merchant_id: int, order_id: int) -> OrderV
     return OrderView(
         **msgspec.structs.asdict(_summary(order)),
         lines=[
-            msgspec.convert({f: getattr(line, f) for f in OrderLineView.__struct_fields__}, OrderLineView)
+            msgspec.convert(
+                {f: getattr(line, f) for f in OrderLineView.__struct_fields__}
+                | {f: quantity_text(getattr(line, f)) for f in ("quantity", "refunded_quantity")},
+                OrderLineView,
+            )
             for line in order.lines.values()
         ],
         tenders=[TenderView(tender.kind, tender.amount_fen, tender.refunded_fen) for tender in order.tenders],
@@ -357,7 +366,7 @@ async def get_order(conn: Connection, merchant_id: int, order_id: int) -> OrderV
                     "reason": r.reason,
                     "void": bool(r.void),
                     "tenders": r.tenders,
-                    "lines": r.lines,
+                    "lines": [line | {"quantity": quantity_text(line["quantity"])} for line in r.lines],
                 },
                 RefundView,
             )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import date, datetime
-from decimal import Decimal
 from typing import Annotated
 
 import msgspec
@@ -136,7 +135,7 @@ class CompletedOut(msgspec.Struct, frozen=True):
 
 class RefundLineOut(msgspec.Struct, frozen=True):
     line_no: int
-    quantity: Decimal
+    quantity: str
     amount_fen: int
     points_taken: int
     growth_taken: int
@@ -198,10 +197,10 @@ class OrderLineView(msgspec.Struct, frozen=True):
     sku: str
     product: str
     category: str
-    quantity: Decimal
+    quantity: str
     list_fen: int
     paid_fen: int
-    refunded_quantity: Decimal
+    refunded_quantity: str
     refunded_fen: int
     points_earned: int
     growth_earned: int

@@ -174,6 +174,12 @@ def product_of(line: Line | LineInput) -> str:
     return line.product or line.sku
 
 
+def quantity_text(quantity: Decimal | str) -> str:
+    """The one form in answers, without needless zeros: 2.0000 -> "2", 0.4550 -> "0.455"."""
+    text = f"{Decimal(quantity):f}"
+    return text.rstrip("0").rstrip(".") if "." in text else text
+
+
 def is_given_back(line: Line) -> bool:
     """Wholly refunded; a line of nothing (no amount, no pieces) goes with its order only."""
     whole = line.refunded_fen == line.paid_fen and line.refunded_quantity == line.quantity

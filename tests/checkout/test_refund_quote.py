@@ -59,6 +59,33 @@ async def test_what_is_told_comes_true_and_telling_changes_nothing(client: httpx
     assert (rest["amount_fen"], rest["points_taken"], rest["points_debt"], rest["status"]) == (7000, 70, 70, "refunded")
 
 
+async def test_a_quantity_is_written_in_one_way(client: httpx.AsyncClient) -> None:
+    lines = [
+        {"paid_fen": 6000, "quantity": "100"},
+        {"paid_fen": 4000, "quantity": "2.50"},
+        {"paid_fen": 1, "quantity": "0"},
+    ]
+    order = (await post(client, "/v1/orders", {"store": "s1", "order_no": "A1", "lines": lines}))["order_id"]
+    part = await post(client, f"/v1/orders/{order}/refunds", {"lines": [{"line_no": 1, "quantity": "10.0"}]})
+    void = await post(client, f"/v1/orders/{order}/void", {})
+    seen = (await client.get(f"/v1/orders/{order}")).json()
+    told = [[line["quantity"] for line in refund["lines"]] for refund in (part, void)]
+    assert told == [["10"], ["90", "2.5", "0"]]
+    assert [[line["quantity"] for line in refund["lines"]] for refund in seen["refunds"]] == told
+    assert [(line["quantity"], line["refunded_quantity"]) for line in seen["lines"]] == [
+        ("100", "100"),
+        ("2.5", "2.5"),
+        ("0", "0"),
+    ]
+
+
+async def test_what_is_left_is_said_in_plain_digits(client: httpx.AsyncClient) -> None:
+    lines = [{"paid_fen": 6000, "quantity": "100"}]
+    order = (await post(client, "/v1/orders", {"store": "s1", "order_no": "A1", "lines": lines}))["order_id"]
+    much = {"lines": [{"line_no": 1, "quantity": "101"}]}
+    assert (await post(client, f"/v1/orders/{order}/refunds", much, 422))["left"] == "100"
+
+
 async def test_an_order_without_member_or_points(client: httpx.AsyncClient) -> None:
     order = (await post(client, "/v1/orders", {"store": "s1", "order_no": "B1", "amount_fen": 500}))["order_id"]
     told = await post(client, f"/v1/orders/{order}/refunds/quote", {}, 200)

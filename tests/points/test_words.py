@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
+from typing import Any
 
 import pytest
 
@@ -21,11 +22,11 @@ IN_CURRENCIES = [
     ),
     (
         "JPY",
-        "计分金额 1,250 日元，每日元 1 积分，得 1250 积分",
+        "计分金额 1,250 日元，每 1 日元得 1 积分，得 1250 积分",
         "JP¥1,250 count at 1 a Japanese yen: 1250 points",
         "计分金额 1,250 日元，未满 2,000 日元",
         "JP¥1,250 count, JP¥2,000 are needed",
-        "每日元 1 积分，得 1250 积分",
+        "每 1 日元得 1 积分，得 1250 积分",
         "1 point a Japanese yen: 1250 points",
     ),
     (
@@ -51,3 +52,19 @@ def test_money_is_told_in_the_merchants_currency(
     assert (below.text("zh", currency), below.text("en", currency)) == (below_zh, below_en)
     told = told_of(rule, 1250, currency)
     assert (told.zh, told.en) == (told_zh, told_en)
+
+
+WHY_NOTHING = [
+    ("no_member", {}, "没有会员，不计积分"),
+    ("tender_not_counted", {}, "所用支付方式不计积分"),
+    ("nothing_to_earn", {}, "计分金额不足以得到积分"),
+    ("outside_dates", {"date_from": date(2026, 3, 1)}, "仅限 2026-03-01 及以后"),
+    ("outside_dates", {"date_to": date(2026, 3, 9)}, "仅限 2026-03-09 及以前"),
+    ("outside_dates", {"date_from": date(2026, 3, 1), "date_to": date(2026, 3, 9)}, "仅限 2026-03-01 至 2026-03-09"),
+]
+
+
+@pytest.mark.parametrize(("code", "says", "zh"), WHY_NOTHING)
+def test_why_nothing_was_earned_reads_as_one_writes(code: str, says: dict[str, Any], zh: str) -> None:
+    rule = Rule(rule_id=1024, version=1, name="积分", effective_from=BEGIN, rate_e4=10_000, **says)
+    assert Reason.of(rule, code, {"eligible_fen": 0, "amount": 0}).text("zh", "CNY") == zh

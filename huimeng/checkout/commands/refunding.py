@@ -30,7 +30,7 @@ from huimeng.ledger.commands import account_needs, open_account, take_back
 from huimeng.ledger.rules import Kind, Unit, account_id
 from huimeng.ledger.values import ACCOUNT, CLOSED_LOT, Reference
 from huimeng.order.errors import OrderNotRefundable
-from huimeng.order.rules import STATUS_NAMES, Order, Status, check_money
+from huimeng.order.rules import STATUS_NAMES, Order, Status, check_money, quantity_text
 from huimeng.order.store import ORDER, NewRefund
 from huimeng.points.rules import periods
 from huimeng.points.store import EARN_CAP, EARNING_RULES
@@ -106,7 +106,7 @@ class RefundOrder(Command):
         order.refunded_fen += amount
         gone = self.void or is_done(order)
         order.status = Status.VOIDED if self.void else Status.REFUNDED if gone else Status.PARTLY_REFUNDED
-        lines = [RefundLineOut(p.line_no, p.quantity, p.amount_fen, p.points, p.growth) for p in plans]
+        lines = [RefundLineOut(p.line_no, quantity_text(p.quantity), p.amount_fen, p.points, p.growth) for p in plans]
         rows.add(ORDER, self._row(rows, refund_id, amount, lines, tenders))
         kind = "order.voided" if self.void else "order.refunded"
         goods = goods_change(lines_before, order.lines.values(), kept=not gone)

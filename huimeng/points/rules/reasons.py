@@ -45,15 +45,15 @@ _TEXTS: dict[str, Words] = {
     "other_region": Words("不适用于本区域", "Not for this region"),
     "other_goods": Words("没有适用的商品", "None of the goods are covered by the rule"),
     "other_weekday": Words("仅限{weekdays}", "Only on {weekdays}"),
-    "outside_dates": Words("活动日期为 {date_from} 至 {date_to}", "Only from {date_from} to {date_to}"),
+    "outside_dates": Words("仅限 {dates}", "Only {dates}"),
     "not_first_order": Words("仅限首单", "Only for a member's first order"),
     "below_minimum": Words("计分金额 {eligible}，未满 {minimum}", "{eligible} count, {minimum} are needed"),
     "covered_by_rule": Words(
         "这些商品已按优先的规则“{by_name}”计算", 'These goods earn by "{by_name}", which comes first'
     ),
-    "tender_not_counted": Words("所用支付方式不计 {unit}", "The way of payment earns no {unit}"),
-    "no_member": Words("没有会员，不计 {unit}", "No member, so no {unit}"),
-    "nothing_to_earn": Words("计分金额不足以得到 {unit}", "Too little counts to earn {unit}"),
+    "tender_not_counted": Words("所用支付方式不计{unit}", "The way of payment earns no {unit}"),
+    "no_member": Words("没有会员，不计{unit}", "No member, so no {unit}"),
+    "nothing_to_earn": Words("计分金额不足以得到{unit}", "Too little counts to earn {unit}"),
 }
 CODES: tuple[str, ...] = tuple(code for code in _TEXTS if code != "applied_multiplier")
 
@@ -96,8 +96,7 @@ class Reason(msgspec.Struct, frozen=True):
         if lang == "en":
             shown |= {name: counted(str(shown[name]), unit.en) for name in _COUNTED if name in shown}
         if code == "outside_dates":
-            open_end = "不限" if lang == "zh" else "any day"
-            shown |= {name: fields[name] or open_end for name in ("date_from", "date_to")}
+            shown["dates"] = _dates(fields["date_from"], fields["date_to"], lang)
         return (words.zh if lang == "zh" else words.en).format(**shown)
 
 
@@ -115,9 +114,13 @@ def told_of(rule: Rule, amount: int, currency: str) -> Words:
 
 
 def _each(currency: str, lang: Lang) -> str:
-    """The unit after 每; one that has a code only is set apart: 每 CHF 2 积分 would read as an amount."""
+    """The unit after 每; counted where 每 would make something else of it: 每 CHF 2 is an amount, 每日元 every day."""
     name = unit_text(currency, lang)
-    return f" 1 {name} 得" if lang == "zh" and name.isascii() else name
+    if lang == "en":
+        return name
+    if name.isascii():
+        return f" 1 {name} 得"
+    return f" 1 {name}得" if name.startswith("日") else name
 
 
 def _told(rule: Rule, code: str) -> dict[str, Any]:
@@ -151,3 +154,12 @@ def _weekdays(days: list[int] | tuple[int, ...], lang: Lang) -> str:
     if lang == "zh":
         return "、".join("周" + _DAYS_ZH[day - 1] for day in days)
     return ", ".join(_DAYS_EN[day - 1] for day in days)
+
+
+def _dates(first: str | None, last: str | None, lang: Lang) -> str:
+    """One of them may be missing."""
+    if first and last:
+        return f"{first} 至 {last}" if lang == "zh" else f"from {first} to {last}"
+    if first:
+        return f"{first} 及以后" if lang == "zh" else f"from {first}"
+    return f"{last} 及以前" if lang == "zh" else f"until {last}"

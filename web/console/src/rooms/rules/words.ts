@@ -175,7 +175,7 @@ export default defineWords(
     check: '请留意',
     check_none: '没有发现常见的错误。',
     d_rate_high: '消费 {money} 会得 {hundred}，是不是太多了？',
-    d_rate_far: '现在每{unit}得 {of}，这里得 {now}，相差 {n} 倍；消费 {money} 会得 {hundred}。',
+    d_rate_far: '现在每 1 {unit}得 {of}，这里得 {now}，相差 {n} 倍；消费 {money} 会得 {hundred}。',
     d_never_expires: '没有设有效期，没用掉的积分会一直欠着会员。一般设 12 或 24 个月。',
     d_overlap_wins: '和“{name}”有重叠：重叠的商品只按这条算，因为它的优先级高。',
     d_overlap_loses: '和“{name}”有重叠：重叠的商品只按“{name}”算。要让这条生效，请把优先级设得比它高。',
