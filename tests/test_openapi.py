@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import copy
 import json
+from collections.abc import Iterator
 from functools import cache
 from typing import Any
 
+import jsonschema_rs
 import pytest
 
 from tests.contract import CHANGELOG, PROMISE, breaking, document, unnamed, written
@@ -126,15 +128,73 @@ def test_every_operation_says_what_it_is_and_how_it_refuses() -> None:
     for method, path, each in operations():
         assert each.get("summary") and each.get("tags"), path
         if not path.startswith("/v1/"):
+            assert {"200", "400", "408", "429", "431", "503"} == each["responses"].keys(), path
             continue
         assert each.get("description"), (method, path)
-        wanted = {"400", "401", "403", "415", "429", "503"} | ({"404", "409", "422"} if method != "get" else set())
+        wanted = {"400", "401", "403", "415", "429", "503"} | (
+            {"404", "409", "413", "422"} if method != "get" else set()
+        )
         assert wanted <= each["responses"].keys(), (method, path)
         for status, answer in each["responses"].items():
             if status >= "400":
                 content = answer["content"]["application/problem+json"]
                 assert content["schema"] == {"$ref": "#/components/schemas/Problem"}, (method, path, status)
         assert "Retry-After" in each["responses"]["429"]["headers"]
+
+
+def contents() -> Iterator[tuple[str, dict[str, Any]]]:
+    """Every body that is sent or answered, and the operation that it belongs to."""
+    for method, path, each in operations():
+        for way in (each.get("requestBody", {}), *each["responses"].values()):
+            for content in way.get("content", {}).values():
+                yield f"{method} {path}", content
+
+
+def examples(content: dict[str, Any]) -> list[Any]:
+    named = content.get("examples", {}).values()
+    return [*content["schema"].get("examples", []), *(each["value"] for each in named)]
+
+
+def wrong(schema: dict[str, Any], value: Any) -> list[str]:
+    whole = {**schema, "components": current()["components"]}
+    validator = jsonschema_rs.Draft202012Validator(whole, validate_formats=True)
+    return [f"{error.instance_path}: {error.message}"[:300] for error in validator.iter_errors(value)]
+
+
+def test_every_example_keeps_to_its_schema() -> None:
+    checked = [(of, wrong(content["schema"], value)) for of, content in contents() for value in examples(content)]
+    assert [each for each in checked if each[1]] == []
+    shown = {of for of, _ in checked}
+    assert len(checked) > 60 and {"post /v1/orders", "post /v1/orders/quote", "post /v1/orders/batch"} <= shown
+
+
+def nodes(value: Any, at: str = "") -> Iterator[tuple[str, dict[str, Any]]]:
+    if isinstance(value, dict):
+        yield at, value
+    parts = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for name, part in parts:
+        yield from nodes(part, f"{at}/{name}")
+
+
+def test_no_choice_is_anything() -> None:
+    """Of oneOf exactly one may fit: beside a schema of anything, nothing else ever does."""
+    choices = [
+        (at, choice) for at, node in nodes(current()) for kind in ("oneOf", "anyOf") for choice in node.get(kind, ())
+    ]
+    assert len(choices) > 100
+    assert [at for at, choice in choices if choice.keys() <= {"description", "title", "default"}] == []
+
+
+def test_an_order_of_a_batch_has_a_result_or_a_problem() -> None:
+    item = {"$ref": "#/components/schemas/BatchItemOut"}
+    fields = body_of(current(), "BatchItemOut")["properties"]
+    assert [each["oneOf"][0]["$ref"].rsplit("/", 1)[1] for each in (fields["result"], fields["problem"])] == [
+        "CompletedOut",
+        "Problem",
+    ]
+    refused = {"type": "x", "title": "x", "status": 409, "code": "order_exists", "detail": "x", "order_no": "1"}
+    assert wrong(item, {"order_no": "1", "status": 409, "result": None, "problem": refused}) == []
+    assert wrong(item, {"order_no": "1", "status": 201, "result": {}, "problem": None}) != []
 
 
 def test_every_write_takes_an_idempotency_key() -> None:

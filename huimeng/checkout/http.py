@@ -109,6 +109,7 @@ _BILL = {
     ],
     "tenders": [{"kind": "wechat", "amount_fen": 3870}],
 }
+_ORDER = {**_BILL, "order_no": "20261122-0001"}
 
 
 def _till(request: Req) -> Till:
@@ -163,7 +164,7 @@ async def quote_order(request: Req, data: Annotated[BillIn, Body(examples=[Examp
 )
 async def complete_order(
     request: Req,
-    data: Annotated[OrderIn, Body(examples=[Example(value={**_BILL, "order_no": "20261122-0001"})])],
+    data: Annotated[OrderIn, Body(examples=[Example(value=_ORDER)])],
     key: Key = "",
 ) -> CompletedOut:
     principal = caller(request, "orders:write")
@@ -184,7 +185,9 @@ async def complete_order(
     description="每单独立成败；同键同内容重发，已记的单得到原来的答复。"
     "Each order stands for itself; sent again, those already written get their first answer.",
 )
-async def complete_orders(request: Req, data: Annotated[BatchIn, Body()], key: Key = "") -> BatchOut:
+async def complete_orders(
+    request: Req, data: Annotated[BatchIn, Body(examples=[Example(value={"orders": [_ORDER]})])], key: Key = ""
+) -> BatchOut:
     principal = caller(request, "orders:write")
     name, fingerprint = await write_key(request)
     batch = await strict(request, BatchIn)

@@ -12,6 +12,7 @@ import msgspec
 from litestar import Litestar, Response, get
 from litestar.enums import ScopeType
 from litestar.exceptions import HTTPException
+from litestar.handlers import route
 from litestar.types import ASGIApp, Receive, Scope, Send
 from prometheus_client import CONTENT_TYPE_LATEST
 
@@ -46,14 +47,16 @@ from huimeng.porting.store.uploads import Uploads
 
 # New objects, and turns of a generation before the next one's: hundreds of requests are under way, and end without it.
 _COLLECT = (20_000, 20, 100)
+# The framework adds the charset to every text.
+_PAGE = CONTENT_TYPE_LATEST.removesuffix("; charset=utf-8")
 
 
-@get("/healthz", include_in_schema=True, tags=["operations"], summary="存活 / The process is alive")
+@route("/healthz", http_method=["GET", "HEAD"], tags=["operations"], summary="存活 / The process is alive")
 async def health() -> dict[str, str]:
     return {"status": "ok", "version": __version__}
 
 
-@get("/readyz", tags=["operations"], summary="就绪 / The database answers")
+@route("/readyz", http_method=["GET", "HEAD"], tags=["operations"], summary="就绪 / The database answers")
 async def ready(request: Req) -> dict[str, str]:
     checks: Checks = request.app.state.checks
     if not await checks.ready():
@@ -64,7 +67,7 @@ async def ready(request: Req) -> dict[str, str]:
 @get("/metrics", include_in_schema=False, media_type="text/plain")
 async def metrics(request: Req) -> Response[bytes]:
     checks: Checks = request.app.state.checks
-    return Response(await checks.page(), media_type=CONTENT_TYPE_LATEST)
+    return Response(await checks.page(), media_type=_PAGE)
 
 
 class Gate:

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from dataclasses import fields, replace
 from typing import Any
 
+import msgspec
 from litestar import Litestar
 from litestar.handlers import HTTPRouteHandler
 from litestar.openapi import OpenAPIConfig
 from litestar.openapi.spec import (
     Components,
+    Example,
     License,
     OpenAPIHeader,
     OpenAPIMediaType,
@@ -21,6 +25,7 @@ from litestar.openapi.spec import (
     Schema,
     SecurityScheme,
 )
+from litestar.openapi.spec.base import BaseSchemaObject
 from litestar.openapi.spec.enums import OpenAPIFormat, OpenAPIType
 from litestar.types import Method
 
@@ -126,6 +131,8 @@ _WORDS = {
 }
 _ERRORS = re.compile(r"Errors: ([^.]*)\.")
 _PROBLEM = "Problem"
+# What is answered as it was kept, or as it would be refused: the schema of each such field.
+_SHAPES = {("BatchItemOut", "result"): "CompletedOut", ("BatchItemOut", "problem"): _PROBLEM}
 _TEXT = Schema(type=OpenAPIType.STRING)
 _NUMBER = Schema(type=OpenAPIType.INTEGER)
 
@@ -162,7 +169,8 @@ def config() -> OpenAPIConfig:
 
 
 def _operation_id(handler: HTTPRouteHandler, method: Method, path: list[Any]) -> str:
-    return _NAMES.get(handler.handler_name, handler.handler_name)
+    name = _NAMES.get(handler.handler_name, handler.handler_name)
+    return name if method != "HEAD" else f"head_{name}"
 
 
 def complete(app: Litestar) -> None:
@@ -170,12 +178,59 @@ def complete(app: Litestar) -> None:
     document = app.openapi_schema
     assert document.components is not None and document.paths is not None
     document.components.schemas = {**(document.components.schemas or {}), _PROBLEM: _problem()}
+    _mend(document)
+    for (of, field), shape in _SHAPES.items():
+        properties = document.components.schemas[of].properties
+        assert properties is not None and field in properties
+        properties[field] = Schema(one_of=[_reference(shape), Schema(type=OpenAPIType.NULL)])
     statuses = _statuses()
     for path, item in document.paths.items():
+        # It is asked for by those who watch, not by clients.
+        item.head = None
         for method in ("get", "post", "put", "patch", "delete"):
             operation: Operation | None = getattr(item, method)
             if operation is not None:
                 _complete(method, path, operation, statuses)
+
+
+class _Literal(BaseSchemaObject):
+    """A value that is written as it is: the framework leaves every null out of what it takes for its own."""
+
+    def __init__(self, value: Any) -> None:
+        self._value = msgspec.to_builtins(value)
+
+    def to_schema(self) -> Any:
+        return self._value
+
+
+def _mend(document: BaseSchemaObject) -> None:
+    """Examples keep their nulls; of tuple[X, ...] the framework takes the dots for a type too, that of anything."""
+    for node in _objects(document):
+        if isinstance(node, OpenAPIMediaType) and node.examples is not None:
+            # Copies: several answers show one example.
+            node.examples = {
+                name: replace(example, value=_Literal(example.value)) if isinstance(example, Example) else example
+                for name, example in node.examples.items()
+            }
+        elif isinstance(node, Schema):
+            if node.examples is not None:
+                node.examples = [_Literal(value) for value in node.examples]
+            if isinstance(node.items, Schema) and node.items.one_of is not None:
+                kinds = [each for each in node.items.one_of if each.to_schema()]
+                node.items = kinds[0] if len(kinds) == 1 else Schema(one_of=kinds)
+
+
+def _objects(value: Any) -> Iterator[BaseSchemaObject]:
+    """All that a part of the document is made of, from the inside out."""
+    if isinstance(value, dict):
+        value = list(value.values())
+    if isinstance(value, list):
+        for each in value:
+            yield from _objects(each)
+    elif isinstance(value, BaseSchemaObject) and not isinstance(value, _Literal):
+        for field in fields(value):
+            yield from _objects(getattr(value, field.name))
+        yield value
 
 
 def _complete(method: str, path: str, operation: Operation, statuses: dict[str, int]) -> None:
@@ -183,7 +238,7 @@ def _complete(method: str, path: str, operation: Operation, statuses: dict[str, 
     if name in _OPEN:
         operation.security = [{}]
     if not path.startswith("/v1/"):
-        refusals = {str(status): _refusal(status) for status in (408, 431, 503)}
+        refusals = {str(status): _refusal(status) for status in (400, 408, 429, 431, 503)}
         operation.responses = {**(operation.responses or {}), **refusals}
         return
     writes = method != "get"
@@ -193,9 +248,8 @@ def _complete(method: str, path: str, operation: Operation, statuses: dict[str, 
     _parameters(name, writes, "If-Match" in said, operation)
     wanted = {400, 401, 403, 408, 415, 429, 431, 503}
     if writes:
-        wanted |= {404, 409, 422}
-    if operation.request_body is not None:
-        wanted.add(413)
+        # Also where no body is asked for: what is sent counts for the key.
+        wanted |= {404, 409, 413, 422}
     if "{" in path:
         wanted.add(404)
     listed = _ERRORS.search(said)
@@ -233,8 +287,12 @@ def _refusal(status: int) -> OpenAPIResponse:
     headers: dict[str, OpenAPIHeader | Reference] | None = None
     if status in (429, 503):
         headers = {"Retry-After": OpenAPIHeader(schema=_NUMBER, description="秒 / seconds")}
-    content = {PROBLEM: OpenAPIMediaType(schema=Reference(ref=f"#/components/schemas/{_PROBLEM}"))}
+    content = {PROBLEM: OpenAPIMediaType(schema=_reference(_PROBLEM))}
     return OpenAPIResponse(description=_WORDS[status], headers=headers, content=content)
+
+
+def _reference(name: str) -> Reference:
+    return Reference(ref=f"#/components/schemas/{name}")
 
 
 def _problem() -> Schema:

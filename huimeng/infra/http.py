@@ -189,8 +189,9 @@ def cursor_id(text: str | None) -> int | None:
     return None if text is None else parse_id(text, "cursor")
 
 
-def problem(error: BusinessError, lang: Lang) -> Response[bytes]:
-    headers = {"Content-Language": "en" if lang == "en" else "zh-CN"}
+def problem(error: BusinessError, lang: Lang, **more: str) -> Response[bytes]:
+    """more: headers."""
+    headers = {"Content-Language": "en" if lang == "en" else "zh-CN", **more}
     if error.status in (429, 503):
         headers["Retry-After"] = str(error.fields.get("retry_after", 1))
     if error.status == 401:
@@ -237,7 +238,9 @@ def on_http_exception(request: Req, error: Exception) -> Response[bytes]:
     if error.status_code >= 500:
         return on_fault(request, error)
     code, zh, en = _REFUSALS.get(error.status_code, ("refused", "请求被拒绝", "The request was refused"))
-    return problem(_Refused(code, error.status_code, zh, en), lang)
+    allow = (error.headers or {}).get("allow")
+    more = {} if allow is None else {"Allow": ", ".join(sorted(allow.split(", ")))}
+    return problem(_Refused(code, error.status_code, zh, en), lang, **more)
 
 
 def _invalid(error: HTTPException) -> InvalidInput:

@@ -91,8 +91,8 @@ class Conflict(BusinessError):
 class IdempotencyKeyRequired(BusinessError):
     code = "idempotency_key_required"
     status = 400
-    message_zh = "写操作须带 Idempotency-Key 请求头（1 到 200 个可见字符）"
-    message_en = "A write needs an Idempotency-Key header of 1 to 200 visible characters"
+    message_zh = "写操作须带 Idempotency-Key 请求头（1 到 200 个可打印的 ASCII 字符）"
+    message_en = "A write needs an Idempotency-Key header of 1 to 200 printable ASCII characters"
 
 
 class IdempotencyKeyReused(BusinessError):

@@ -38,7 +38,8 @@ _RECEIVING_OF_ONE = 2
 _SILENCE_SECONDS = 30.0
 _LEAST_BYTES_A_SECOND = 4096
 _LOOK_SECONDS = 60.0
-_CSV = "text/csv; charset=utf-8"
+# The framework adds the charset.
+_CSV = "text/csv"
 # What is sent as a file; curl's --data-binary says the last one.
 _TYPES = (
     "multipart/form-data",

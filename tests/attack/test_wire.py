@@ -27,6 +27,13 @@ def test_a_plain_request_gets_through(house: Watched) -> None:
     assert statuses(house.raw(head(house))) == [401]
 
 
+@pytest.mark.parametrize("path", ["/healthz", "/readyz", "/docs"])
+def test_head_has_no_body(house: Watched, path: str) -> None:
+    answer = house.raw(head(house, method="HEAD", path=path))
+    assert statuses(answer) == [200]
+    assert answer.endswith(b"\r\n\r\n") and b"content-length: 0" not in answer.lower()
+
+
 SMUGGLED = b"GET /v1/merchant HTTP/1.1\r\nHost: x\r\n\r\n"
 FRAMES = {
     "two lengths": ("Content-Length: 5", "Content-Length: 50"),

@@ -128,6 +128,18 @@ async def test_a_day_at_the_till(till: Till) -> None:
     assert [each.order_no for each in page.items] == ["A1"] and page.next_cursor is None
 
 
+async def test_each_order_of_a_batch_has_its_answer(till: Till) -> None:
+    sold = {"store": "s1", "lines": [{"sku": "milk", "paid_fen": 1290}]}
+    orders = [{**sold, "order_no": "B1"}, {**sold, "order_no": "B2", "store": "nowhere"}]
+    batch = model("BatchIn").from_dict({"orders": orders})
+    assert [type(line) for line in batch.orders[0].lines] == [model("LineIn")]
+    done = await till.write("orders", "complete_orders", body=batch)
+    booked, refused = done.items
+    assert isinstance(booked.result, model("CompletedOut")) and isinstance(refused.problem, model("Problem"))
+    assert (booked.result.order_no, booked.problem) == ("B1", None)
+    assert (refused.problem.code, refused.result) == ("unknown_store", None)
+
+
 async def test_a_rule_is_drafted_tried_and_published(till: Till) -> None:
     draft = await till.write(
         "earning_rules",

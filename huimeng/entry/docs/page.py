@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from litestar import MediaType, Response, get
+from litestar.handlers import route
 
 from huimeng.entry.docs.html import Html, document, html, security_headers, table, tag
 from huimeng.entry.docs.style import STYLE
@@ -318,7 +319,7 @@ _rendered: dict[tuple[int, str], str] = {}
 _documents: dict[int, bytes] = {}
 
 
-@get("/docs", include_in_schema=False, sync_to_thread=False)
+@route("/docs", http_method=["GET", "HEAD"], include_in_schema=False, sync_to_thread=False)
 def docs(request: Req) -> Response[str]:
     lang = "en" if request.query_params.get("lang") == "en" else "zh"
     schema = request.app.openapi_schema

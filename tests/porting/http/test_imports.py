@@ -63,7 +63,7 @@ async def test_no_cell_of_the_error_file_is_a_formula(till: httpx.AsyncClient, w
     assert (await till.get(address)).json()["code"] == "import_not_over"
     await worker.run_waiting()
     answer = await till.get(address)
-    assert answer.headers["content-type"].startswith("text/csv")
+    assert answer.headers["content-type"] == "text/csv; charset=utf-8"
     assert "attachment" in answer.headers["content-disposition"]
     assert answer.headers["x-content-type-options"] == "nosniff"
     assert "'=cmd|calc" in answer.text and ",=cmd" not in answer.text and "\n=" not in answer.text
