@@ -11,6 +11,7 @@ import msgspec
 from huimeng.porting.errors import BadMapping, DuplicateColumn, EmptyFile, MissingColumns, NotUtf8
 from huimeng.porting.rules.cells import CELL_CHARACTERS, UNTEXT
 from huimeng.porting.rules.faults import shown
+from huimeng.porting.rules.masking import hidden_cell, is_data
 
 # field: names it is known by; the first is shown in messages. Compared without case, spaces, units and punctuation.
 ORDER_COLUMNS: Mapping[str, Sequence[str]] = {
@@ -118,6 +119,9 @@ def match_header(
             raise DuplicateColumn(first=clean[places[field]], second=clean[place])
         else:
             places[field] = place
+    if not places and is_data(cells):
+        # No header but somebody's row, and its cells would be told as names of columns.
+        clean, unknown = [[hidden_cell(name) for name in names] for names in (clean, unknown)]
     missing = [f"{columns[field][0]}/{columns[field][1]}" for field in required if field not in places]
     if missing:
         found = ", ".join(name[:30] for name in clean if name)

@@ -19,7 +19,9 @@ from huimeng.porting.rules.columns import (
     names_any,
     plain_name,
 )
-from huimeng.porting.rules.masking import masked_cell
+from huimeng.porting.rules.faults import REASONS
+from huimeng.porting.rules.masking import hidden_cell, is_data, masked_cell
+from huimeng.porting.rules.personal import like_of
 from huimeng.porting.service.tasks import error_file
 from huimeng.porting.store.faults_file import BadRow, BadRows, read_faults
 from huimeng.porting.store.folders import work_folder
@@ -30,7 +32,9 @@ from huimeng.porting.store.uploads import Uploads
 
 _COLUMNS: Mapping[str, Mapping[str, Sequence[str]]] = {"orders": ORDER_FILE_COLUMNS, "members": MEMBER_COLUMNS}
 # Fields that are personal data whatever the column's name, as masked_cell knows them.
-_PERSONAL = {"name": "name", "phone": "phone", "card_no": "card_no", "birthday": "birthday"}
+_PERSONAL = {"name": "name", "phone": "phone", "card_no": "card_no", "birthday": "birthday", "member": "member"}
+# Faults without a column whose value is no person's.
+_OF_STORES = ("unknown_store", "ambiguous_store")
 _REQUIRED: Mapping[str, tuple[str, ...]] = {"orders": ORDER_REQUIRED, "members": ()}
 
 
@@ -107,18 +111,26 @@ def _columns(seen: Glance, kind: Kind, platform: platforms.Kind | None, kept: Ma
         fields: list[str | None] = [platforms.OUT[platform].get(name) for name in seen.header]
     else:
         fields = fields_of(seen.header, _COLUMNS[kind], kept)
-    personal = fields_of(seen.header, MEMBER_COLUMNS)
+    # A file without a header shows a row in its place.
+    is_row = is_data(seen.header) and not any(fields)
     return [
         PreviewColumn(
-            name=name,
+            name=hidden_cell(name) if is_row else name,
             field=None if field == LEFT_OUT else field,
             told=plain_name(name) in told,
             left_out=field == LEFT_OUT,
-            samples=[masked_cell(_PERSONAL.get(field or "", like), cell) for cell in samples],
+            samples=[_sample(field, name, cell) for cell in samples],
         )
-        for name, field, like, samples in zip(seen.header, fields, personal, seen.samples, strict=True)
+        for name, field, samples in zip(seen.header, fields, seen.samples, strict=True)
         if name
     ]
+
+
+def _sample(field: str | None, column: str, cell: str) -> str:
+    like = like_of(column)
+    if field is None or field == LEFT_OUT:
+        return hidden_cell(cell) if like is None else masked_cell(like, cell)
+    return masked_cell(_PERSONAL.get(field) or (None if field == "external_id" else like), cell)
 
 
 async def bad_rows(uploads: Uploads, task: Task, limit: int) -> BadRows:
@@ -131,5 +143,13 @@ async def bad_rows(uploads: Uploads, task: Task, limit: int) -> BadRows:
 
 
 def _masked(row: BadRow) -> BadRow:
-    like = "card_no" if row.code == "unknown_member" else fields_of([row.column], MEMBER_COLUMNS)[0]
-    return msgspec.structs.replace(row, value=masked_cell(like, row.value))
+    like = "member" if row.code == "unknown_member" else like_of(row.column)
+    if like is None and not row.column and row.code not in _OF_STORES and row.value != row.order_no:
+        # The first cell of a row that could not be read.
+        like = "text"
+    row = msgspec.structs.replace(row, value=masked_cell(like, row.value))
+    if row.code != "members_differ":
+        return row
+    zh, en = (text.partition("{note}")[0] for text in REASONS[row.code])
+    members = ", ".join(masked_cell("member", each) for each in row.reason_zh.removeprefix(zh).split(", "))
+    return msgspec.structs.replace(row, reason_zh=zh + members, reason_en=en + members)

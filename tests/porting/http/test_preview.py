@@ -35,9 +35,14 @@ async def test_a_held_file_waits_and_shows_its_columns(till: httpx.AsyncClient, 
     assert (seen["kind"], seen["likely_kind"], seen["platform"], seen["header_line"]) == ("orders", "orders", None, 1)
     columns = [(each["name"], each["field"]) for each in seen["columns"]]
     assert columns == [("单据", None), ("成交于", None), ("门店", "store"), ("实收", None), ("谁", None)]
-    assert seen["columns"][0]["samples"] == ["A1", "A2"]
-    # A phone is masked also in a column that nobody knows.
-    assert seen["columns"][4]["samples"] == ["138****9901"]
+    # Of a column that nobody knows, days and amounts are shown, of anything else how it begins.
+    assert [each["samples"] for each in seen["columns"]] == [
+        ["A*", "A*"],
+        ["2026-03-01 10:00:00", "2026-03-01 11:00:00"],
+        ["s1"],
+        ["12.00", "3.00"],
+        ["138****9901"],
+    ]
     assert {each["field"] for each in seen["fields"] if each["required"]} == {
         *("order_no", "ordered_at", "store", "paid_amount")
     }
@@ -92,7 +97,7 @@ async def test_bad_rows_with_counts(till: httpx.AsyncClient, worker: Importer) -
     told = (await till.get(address)).json()
     assert {each["code"]: each["rows"] for each in told["by_code"]} == {"bad_amount": 1, "unknown_member": 1}
     values = {row["code"]: (row["line"], row["value"]) for row in told["items"]}
-    assert values == {"bad_amount": (3, "ten"), "unknown_member": (2, "****9901")}
+    assert values == {"bad_amount": (3, "ten"), "unknown_member": (2, "138****9901")}
     assert told["counted_all"] is True
     first = (await till.get(address, params={"limit": 1})).json()
     assert len(first["items"]) == 1 and len(first["by_code"]) == 2
@@ -137,3 +142,100 @@ async def test_what_was_told_of_another_file_leaves_a_platforms_export_known(
     await _check(till, held)
     await worker.run_waiting()
     assert (await look(till, held))["counts"]["created"] == 1
+
+
+TAOBAO = {
+    "订单编号": '="3120001112223334445"',
+    "买家会员名": "tb_lilei",
+    "买家支付宝账号": "lilei@example.com",
+    "买家实际支付金额": "10.50",
+    "订单状态": "交易成功",
+    "买家留言": "请给李雷打电话",
+    "收货人姓名": "李雷雷",
+    "收货地址 ": "上海市某路5号",
+    "运送方式": "快递",
+    "联系电话 ": "021-55556666",
+    "联系手机": "'13911112222",
+    "订单创建时间": "2026-11-01 10:00:00",
+    "订单付款时间 ": "2026-11-01 10:01:00",
+    "宝贝标题 ": "红茶",
+    "宝贝总数量": "2",
+    "店铺名称": "小店",
+}
+
+
+def _samples(seen: dict[str, Any]) -> dict[str, str]:
+    return {each["name"].strip(): " ".join(each["samples"]) for each in seen["columns"]}
+
+
+async def test_a_platforms_export_shows_nobody(till: httpx.AsyncClient) -> None:
+    cells = ['"' + cell.replace('"', '""') + '"' for cell in TAOBAO.values()]
+    text = ",".join(TAOBAO) + "\n" + ",".join(cells) + "\n"
+    seen = await _preview(till, await hand_in(till, text, hold=True))
+    assert seen["platform"] == "taobao_orders"
+    assert _samples(seen) == {
+        "订单编号": "3120001112223334445",
+        "买家会员名": "t**",
+        "买家支付宝账号": "****.com",
+        "买家实际支付金额": "10.50",
+        "订单状态": "交易成功",
+        "买家留言": "请**",
+        "收货人姓名": "李**",
+        "收货地址": "上**",
+        "运送方式": "快*",
+        "联系电话": "021****6666",
+        "联系手机": "139****2222",
+        "订单创建时间": "2026-11-01 10:00:00",
+        "订单付款时间": "2026-11-01 10:01:00",
+        "宝贝标题": "红茶",
+        "宝贝总数量": "2",
+        "店铺名称": "小店",
+    }
+
+
+async def test_columns_with_unusual_names_show_nobody(till: httpx.AsyncClient) -> None:
+    text = "编号,客户,联系方式,生辰,入会,积分\nE1,李雷雷,13911112222,2011-01-02,2026-01-02,30\n"
+    held = await hand_in(till, text, kind="members", hold=True)
+    assert _samples(await _preview(till, held, kind="members")) == {
+        "编号": "E*",
+        "客户": "李**",
+        "联系方式": "139****2222",
+        "生辰": "****-01-02",
+        "入会": "2026-01-02",
+        "积分": "30",
+    }
+    header = "门店,订单号,下单时间,商品,实付金额,会员,联系人,备注"
+    text = f"{header}\ns1,C1,2026-11-01 10:00,茶,10,13911112222,李雷雷,电话13911112223 李雷\n"
+    samples = _samples(await _preview(till, await hand_in(till, text, hold=True)))
+    assert (samples["会员"], samples["联系人"], samples["备注"]) == ("139****2222", "李**", "电**")
+    assert (samples["商品"], samples["订单号"]) == ("茶", "C1")
+
+
+async def test_a_file_without_a_header_shows_nobody(till: httpx.AsyncClient, worker: Importer) -> None:
+    text = "李雷雷,13911112222,120\n韩梅梅,13911113333,30\n"
+    held = await hand_in(till, text, hold=True)
+    told = str(await _preview(till, held))
+    await _check(till, held)
+    await worker.run_waiting()
+    failed = await look(till, held)
+    assert failed["error"]["code"] == "import_columns_missing"
+    members = await hand_in(till, text, kind="members", dry_run=True)
+    await worker.run_waiting()
+    for seen in (told, str(failed), str(await look(till, members))):
+        assert not any(secret in seen for secret in ("李雷", "韩梅", "13911112222", "13911113333")), seen
+
+
+async def test_bad_rows_show_nobody(till: httpx.AsyncClient, worker: Importer) -> None:
+    header = "会员,订单号,下单时间,门店,实付金额,备注"
+    rows = [
+        "13800009901,D1,2026-03-01 10:00:00,s1,1.00,",
+        "13800009902,D1,2026-03-01 10:00:00,s1,1.00,",
+        "13800009903,D2,2026-03-01 10:00:00,s1",
+    ]
+    started = await hand_in(till, "\n".join([header, *rows, ""]), dry_run=True)
+    await worker.run_waiting()
+    told = (await till.get(f"/v1/imports/{started['import_id']}/bad-rows")).json()["items"]
+    assert {row["code"] for row in told} >= {"members_differ", "too_few_cells"}
+    assert "1380000" not in str(told), told
+    (differ,) = (row for row in told if row["code"] == "members_differ")
+    assert differ["reason_zh"].endswith("138****9901, 138****9902") and "138****9901" in differ["reason_en"]
