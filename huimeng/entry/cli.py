@@ -23,8 +23,10 @@ from huimeng.checkout.service import verify_earnings
 from huimeng.entry import cli_import, cli_report, cli_setup, cli_status
 from huimeng.entry.context import Context, open_context
 from huimeng.infra.audit import act_as, at_terminal
+from huimeng.infra.audit.sealing import seal_days
 from huimeng.infra.audit.verifying import seal_of
 from huimeng.infra.audit.verifying import verify as verify_audit
+from huimeng.infra.audit.witness import Witnesses, agrees, bear_witness
 from huimeng.infra.logs import configure_logging
 from huimeng.infra.settings import Settings
 from huimeng.infra.verified import Verified, keep_verified
@@ -126,9 +128,18 @@ async def _verify_book(
 
 async def _verify_log(context: Context, merchant_id: int, code: str, bar: Progress) -> list[Difference]:
     task = bar.add_task(f"{code} audit", total=None)
+    witnesses = Witnesses(context.settings.data_dir)
+    if await agrees(context.db, witnesses, merchant_id):
+        # Days are sealed by `huimeng run`. Where it did not run for days they are late, and nothing was taken away.
+        await seal_days(context.db, merchant_id)
     found = await verify_audit(
-        context.db, merchant_id, lambda done, total: bar.update(task, completed=done, total=max(total, 1))
+        context.db,
+        merchant_id,
+        lambda done, total: bar.update(task, completed=done, total=max(total, 1)),
+        witness=witnesses.find(merchant_id),
     )
+    if not found:
+        await bear_witness(context.db, witnesses, merchant_id)
     return [Difference(each.check, each.where, each.stored, each.computed) for each in found]
 
 
@@ -146,7 +157,26 @@ def _report(code: str, found: list[Difference]) -> int:
         for each in found[:50]:
             table.add_row(each.check, str(each.where), str(each.stored), str(each.computed))
         console.print(table)
+        for check in dict.fromkeys(each.check for each in found):
+            if check in _TOLD:
+                zh, en = _TOLD[check]
+                console.print(f"{check}: {zh}\n{en}")
     return len(found)
+
+
+_TOLD = {
+    "audit_seal": (
+        "某天的封存缺失或不符。如果 huimeng run 停了几天，请启动它，两分钟后再核对：迟了的日子会补封。",
+        "A day's seal is missing or not right. Had `huimeng run` not run for days, start it and verify again after two "
+        "minutes: it seals what is late.",
+    ),
+    "audit_witness": (
+        "日志缺少数据目录上次记下的内容，或与之不同。"
+        "恢复了较早的备份后会这样：见 docs/operations.md 的 Backup and restore。",
+        "The log lacks, or has otherwise, what was there when the data folder was last told. After an older backup was "
+        "restored that is so: see docs/operations.md, Backup and restore.",
+    ),
+}
 
 
 @app.command("expire")

@@ -13,6 +13,7 @@ import msgspec
 from huimeng.analytics.jobs import follow, tell_lag
 from huimeng.entry.context import Context, open_context, shelves
 from huimeng.infra.audit.sealing import seal_days
+from huimeng.infra.audit.witness import Witnesses, bear_witness
 from huimeng.infra.idempotency import forget_old
 from huimeng.infra.logs import configure_logging
 from huimeng.infra.processes import end_with_parent
@@ -55,6 +56,8 @@ async def _keep_house(context: Context, merchant_id: int) -> None:
     await seal_days(context.db, merchant_id)
     async with context.db.tenant(merchant_id) as conn:
         await forget_old(conn, cell_of(merchant_id))
+    if not await bear_witness(context.db, Witnesses(context.settings.data_dir), merchant_id):
+        log.error("the audit log of merchant %s is not what it was: huimeng verify --audit", merchant_id)
 
 
 def importer(context: Context) -> Importer:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
@@ -16,7 +15,7 @@ from huimeng.infra.audit.entries import make_entry
 from huimeng.infra.audit.sealing import seal_days
 from huimeng.infra.audit.verifying import seal_of, verify
 from huimeng.infra.crypto import Vault
-from huimeng.infra.database import DatabaseUrls, tenant_setting
+from huimeng.infra.database import tenant_setting
 from huimeng.kernel.errors import BusinessError
 from huimeng.kernel.ids import cell_of
 from huimeng.ledger.errors import InsufficientBalance
@@ -26,9 +25,7 @@ from huimeng.merchant import service as merchants
 from huimeng.merchant.values import ApiKeyInput, MerchantInput, StorePatch
 from tests.conftest import Shop
 from tests.desk import Desk, new_key
-
-ANNA = By("staff:7", "安娜", "10.0.0.9", "curl/8", "r-1")
-Damage = Callable[..., Awaitable[int]]
+from tests.infra.audit_log import ANNA, MONDAY, Damage, checks, found_in, write
 
 
 async def entries(desk: Desk, after: int = 0, **wanted: Any) -> list[Entry]:
@@ -36,35 +33,6 @@ async def entries(desk: Desk, after: int = 0, **wanted: Any) -> list[Entry]:
     async with desk.db.reader(desk.shop.merchant_id) as conn:
         found = await reading.entries(conn, desk.shop.cell_id, reading.Filter(**wanted), reading.NEWEST, 1000)
     return [entry for entry in reversed(found) if entry.seq > after]
-
-
-async def write(desk: Desk, at: datetime | None = None, count: int = 1) -> None:
-    """Entries of a moment; None is now."""
-    for number in range(count):
-        async with desk.db.tenant(desk.shop.merchant_id) as conn:
-            what = ("store", number)
-            if at is None:
-                await record(conn, desk.shop.cell_id, "store.changed", what, before={"n": 1}, after={"n": 2}, by=ANNA)
-            else:
-                with pytest.MonkeyPatch.context() as patch:
-                    patch.setattr("huimeng.infra.audit.recording.utc_now", lambda: at)
-                    await record(conn, desk.shop.cell_id, "store.changed", what, after={"n": 2}, by=ANNA)
-
-
-async def checks(desk: Desk) -> list[str]:
-    return sorted({each.check for each in await verify(desk.db, desk.shop.merchant_id)})
-
-
-@pytest.fixture
-def damage(desk: Desk, urls: DatabaseUrls) -> Damage:
-    """Runs a statement as the owner; the answer is the rows it touched. {cell} stands for the cell."""
-
-    async def run(statement: str, *params: Any) -> int:
-        async with await AsyncConnection.connect(urls.owner) as conn:
-            await conn.execute(tenant_setting([desk.shop.merchant_id]))
-            return (await conn.execute(statement.replace("{cell}", str(desk.shop.cell_id)), params)).rowcount
-
-    return run
 
 
 # What is recorded.
@@ -193,7 +161,7 @@ async def test_an_order_at_the_till_writes_no_entry_but_its_refund_does(desk: De
     assert (refunded.after["status"], refunded.after["amount_fen"]) == ("refunded", 10_000)
     assert voided.action == "order.voided"
     assert adjusted.after is not None and (adjusted.after["amount"], adjusted.after["balance"]) == (5, 5)
-    assert await checks(desk) == []
+    assert await checks(desk, today=desk.clock().date()) == []
 
 
 async def test_a_refused_command_takes_no_number(desk: Desk) -> None:
@@ -204,7 +172,7 @@ async def test_a_refused_command_takes_no_number(desk: Desk) -> None:
     )
     assert [type(each) for each in outcomes if isinstance(each, BusinessError)] == [InsufficientBalance] * 2
     assert [each.seq for each in await entries(desk, after=known)] == [known + 1, known + 2, known + 3]
-    assert await checks(desk) == []
+    assert await checks(desk, today=desk.clock().date()) == []
 
 
 async def test_a_members_data_is_recorded_masked(desk: Desk) -> None:
@@ -225,24 +193,10 @@ async def test_a_members_data_is_recorded_masked(desk: Desk) -> None:
 
 # Sealing.
 
-MONDAY = datetime(2026, 3, 2, 23, 59, tzinfo=UTC)
-
 
 async def days(desk: Desk) -> list[tuple[date, int, int]]:
     async with desk.db.reader(desk.shop.merchant_id) as conn:
         return [(row.day, row.first_seq, row.last_seq) for row in await reading.days(conn, desk.shop.cell_id)]
-
-
-@pytest.fixture
-async def log(desk: Desk, damage: Damage) -> Desk:
-    """Three sealed days and an open one: 1-4, 5-7, 8-9, then 10-12."""
-    await damage("delete from audit_entry where cell_id = {cell}")
-    await damage("update cell_head set audit_seq = 0 where cell_id = {cell}")
-    for day, count in ((0, 4), (1, 3), (3, 2), (4, 3)):
-        await write(desk, MONDAY + timedelta(days=day), count)
-    assert len(await seal_days(desk.db, desk.shop.merchant_id, date(2026, 3, 6))) == 3
-    assert await verify(desk.db, desk.shop.merchant_id) == []
-    return desk
 
 
 async def test_days_with_entries_are_sealed_in_a_chain(log: Desk) -> None:
@@ -258,7 +212,7 @@ async def test_sealing_again_and_twice_at_once_changes_nothing(log: Desk) -> Non
     assert await seal_days(log.db, log.shop.merchant_id, date(2026, 3, 6)) == []
     await asyncio.gather(*(seal_days(log.db, log.shop.merchant_id, date(2026, 3, 9)) for _ in range(4)))
     assert await days(log) == [*known, (date(2026, 3, 6), 10, 12)]
-    assert await verify(log.db, log.shop.merchant_id) == []
+    assert await found_in(log) == []
 
 
 async def test_an_entry_of_a_day_that_is_sealed_belongs_to_the_next_seal(log: Desk) -> None:
@@ -267,7 +221,7 @@ async def test_an_entry_of_a_day_that_is_sealed_belongs_to_the_next_seal(log: De
     await write(log, MONDAY + timedelta(days=5))
     assert await seal_days(log.db, log.shop.merchant_id, date(2026, 3, 9)) == [date(2026, 3, 6), date(2026, 3, 7)]
     assert (await days(log))[3:] == [(date(2026, 3, 6), 10, 13), (date(2026, 3, 7), 14, 15)]
-    assert await verify(log.db, log.shop.merchant_id) == []
+    assert await found_in(log) == []
 
 
 async def test_the_runtime_may_neither_change_nor_delete(log: Desk) -> None:
@@ -309,7 +263,7 @@ async def test_the_runtime_may_neither_change_nor_delete(log: Desk) -> None:
 @pytest.mark.parametrize("seq", [6, 12])
 async def test_a_changed_entry_is_found(log: Desk, damage: Damage, change: str, seq: int) -> None:
     assert await damage(f"update audit_entry set {change} where cell_id = {{cell}} and seq = {seq}") == 1
-    found = await verify(log.db, log.shop.merchant_id)
+    found = await found_in(log)
     assert found[0].check == "audit_entry" and found[0].where["seq"] == seq
     # The seal stands for MACs: it tells when one of them was changed.
     assert [each.check for each in found[1:]] == (["audit_seal"] if "mac" in change and seq == 6 else [])
@@ -320,13 +274,13 @@ async def test_a_missing_entry_is_found(log: Desk, damage: Damage) -> None:
     assert await checks(log) == ["audit_sequence"]
     assert await damage("delete from audit_entry where cell_id = {cell} and seq in (1, 6)") == 2
     assert await checks(log) == ["audit_seal", "audit_sequence"]
-    found = await verify(log.db, log.shop.merchant_id)
+    found = await found_in(log)
     assert [each.where["seq"] for each in found if each.check == "audit_sequence"] == [1, 6, 11]
 
 
 async def test_a_deleted_last_entry_is_found(log: Desk, damage: Damage) -> None:
     assert await damage("delete from audit_entry where cell_id = {cell} and seq = 12") == 1
-    (found,) = await verify(log.db, log.shop.merchant_id)
+    (found,) = await found_in(log)
     assert (found.check, found.stored, found.computed) == ("audit_head", 12, 11)
 
 
@@ -363,7 +317,7 @@ async def test_an_inserted_entry_is_found(log: Desk, damage: Damage, seq: int) -
 async def test_reordered_entries_are_found(log: Desk, damage: Damage) -> None:
     for old, new in ((5, -1), (6, 5), (-1, 6)):
         assert await damage(f"update audit_entry set seq = {new} where cell_id = {{cell}} and seq = {old}") == 1
-    found = await verify(log.db, log.shop.merchant_id)
+    found = await found_in(log)
     assert [each.where.get("seq") for each in found if each.check == "audit_entry"] == [5, 6]
     assert "audit_seal" in await checks(log)
 
@@ -408,7 +362,7 @@ async def test_a_rewritten_end_is_told_by_the_seal_that_was_kept_elsewhere(log: 
     await damage("delete from audit_entry where cell_id = {cell} and seq >= 9")
     await damage("update cell_head set audit_seq = 8 where cell_id = {cell}")
     await seal_days(log.db, log.shop.merchant_id, date(2026, 3, 6))
-    assert await verify(log.db, log.shop.merchant_id) == []
+    assert await found_in(log) == []
     assert await seal_of(log.db, log.shop.merchant_id, date(2026, 3, 5)) != kept
 
 

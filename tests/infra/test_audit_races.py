@@ -6,6 +6,7 @@ import asyncio
 import random
 import subprocess
 import sys
+from datetime import date
 from pathlib import Path
 
 import msgspec
@@ -71,7 +72,8 @@ async def main(urls_json: str, data_dir: str, cell_id: str, member_id: str, seed
 
 async def whole(db: Database, shop: Shop) -> int:
     """How many entries there are, when nothing is wrong with them."""
-    assert await verify(db, shop.merchant_id) == []
+    # Entries of the till's clock are months older than those of ours: no day need have been sealed yet.
+    assert await verify(db, shop.merchant_id, today=date(2026, 1, 1)) == []
     async with db.reader(shop.merchant_id) as conn:
         found = await reading.entries(conn, shop.cell_id, reading.Filter(), reading.NEWEST, 100_000)
     assert [each.seq for each in reversed(found)] == list(range(1, len(found) + 1))

@@ -112,6 +112,14 @@ async def days(conn: Connection, cell_id: int, *, newest: bool = False) -> list[
     return [DayRow(row[0], row[1], row[2], bytes(row[3])) for row in await cursor.fetchall()]
 
 
+async def day_row(conn: Connection, cell_id: int, day: date) -> DayRow | None:
+    cursor = await conn.execute(
+        "select day, first_seq, last_seq, seal from audit_day where cell_id = %s and day = %s", (cell_id, day)
+    )
+    row = await cursor.fetchone()
+    return None if row is None else DayRow(row[0], row[1], row[2], bytes(row[3]))
+
+
 async def oldest_unsealed(conn: Connection, cell_id: int, after_seq: int, before: datetime) -> datetime | None:
     cursor = await conn.execute(
         f"select min({_AT}) from audit_entry where cell_id = %s and seq > %s and at < %s", (cell_id, after_seq, before)

@@ -10,7 +10,7 @@ import msgspec
 from huimeng.infra.audit import reading
 from huimeng.infra.audit.reading import DayRow
 from huimeng.infra.audit.signing import begin_seal
-from huimeng.infra.database import Database
+from huimeng.infra.database import Connection, Database
 from huimeng.kernel.ids import cell_of
 from huimeng.kernel.times import utc_now
 
@@ -29,19 +29,33 @@ async def seal_days(db: Database, merchant_id: int, today: date | None = None) -
     return sealed
 
 
+async def overdue(conn: Connection, cell_id: int, today: date | None = None) -> date | None:
+    """The oldest day without a seal, when it was over before yesterday was: it should have had one for a day."""
+    yesterday = (today or utc_now().date()) - timedelta(days=1)
+    newest = next(iter(await reading.days(conn, cell_id, newest=True)), None)
+    return await _next_day(conn, cell_id, newest, yesterday)
+
+
+async def _next_day(conn: Connection, cell_id: int, before: DayRow | None, until: date) -> date | None:
+    """The day that is to be sealed next, if it is over when this one begins; before: the newest that was sealed."""
+    last = 0 if before is None else before.last_seq
+    oldest = await reading.oldest_unsealed(conn, cell_id, last, _begin(until))
+    if oldest is None:
+        return None
+    day = oldest.astimezone(UTC).date()
+    if before is not None:
+        day = max(day, before.day + timedelta(days=1))
+    return day if day < until else None
+
+
 async def _seal_oldest(db: Database, merchant_id: int, today: date) -> date | None:
     cell_id = cell_of(merchant_id)
     async with db.tenant(merchant_id) as conn:
         before = next(iter(await reading.days(conn, cell_id, newest=True)), None)
+        day = await _next_day(conn, cell_id, before, today)
+        if day is None:
+            return None
         last = 0 if before is None else before.last_seq
-        oldest = await reading.oldest_unsealed(conn, cell_id, last, _begin(today))
-        if oldest is None:
-            return None
-        day = oldest.astimezone(UTC).date()
-        if before is not None:
-            day = max(day, before.day + timedelta(days=1))
-        if day >= today:
-            return None
         until = await reading.last_until(conn, cell_id, last, _begin(day + timedelta(days=1)))
         seal = start(cell_id, None if before is None else before.seal, day, last + 1, until)
         async for mac in reading.macs(conn, cell_id, last + 1, until):

@@ -12,10 +12,11 @@ import msgspec
 from huimeng.infra.audit import reading, sealing
 from huimeng.infra.audit.entries import Entry
 from huimeng.infra.audit.reading import DayRow
+from huimeng.infra.audit.witness import Witness
 from huimeng.infra.database import Database
 from huimeng.kernel.ids import cell_of
 
-CHECKS = ("audit_entry", "audit_sequence", "audit_head", "audit_seal")
+CHECKS = ("audit_entry", "audit_sequence", "audit_head", "audit_seal", "audit_witness")
 Progress = Callable[[int, int], None]
 _MOST = 100
 _STEP = 1000
@@ -36,17 +37,27 @@ class Seal(msgspec.Struct, frozen=True):
     seal: str
 
 
-async def verify(db: Database, merchant_id: int, progress: Progress | None = None) -> list[Finding]:
-    """At most 100 findings, from one snapshot; none means that no entry was changed, removed, added or moved."""
+async def verify(
+    db: Database,
+    merchant_id: int,
+    progress: Progress | None = None,
+    *,
+    witness: Witness | None = None,
+    today: date | None = None,
+) -> list[Finding]:
+    """At most 100 findings, from one snapshot; none means that no entry was changed, removed, added or moved.
+
+    Without a witness an end that was removed together with its count and its seals is not missed.
+    """
     cell_id = cell_of(merchant_id)
     async with db.reader(merchant_id) as conn:
         head = await reading.last_number(conn, cell_id)
-        check = _Check(cell_id, head, await reading.days(conn, cell_id))
+        check = _Check(cell_id, head, await reading.days(conn, cell_id), witness)
         async for entry, mac in reading.all_entries(conn, cell_id):
             check.take(entry, mac)
             if progress is not None and entry.seq % _STEP == 0:
                 progress(min(entry.seq, head), head)
-        check.end()
+        check.end(await sealing.overdue(conn, cell_id, today))
     if progress is not None:
         progress(head, head)
     return check.found[:_MOST]
@@ -65,12 +76,20 @@ async def seal_of(db: Database, merchant_id: int, day: date | None = None) -> Se
 class _Check:
     """One pass over a cell's entries, with the day that is under way beside it."""
 
-    def __init__(self, cell_id: int, head: int, days: list[DayRow]) -> None:
+    def __init__(self, cell_id: int, head: int, days: list[DayRow], witness: Witness | None) -> None:
         self.found: list[Finding] = []
         self._cell_id = cell_id
         self._head = head
         self._last = 0
         self._days = iter(days)
+        self._witness = witness
+        self._seen = None if witness is None else witness.begin(cell_id)
+        self._open = range(0) if witness is None else range(witness.sealed_seq + 1, witness.seq + 1)
+        if witness is not None and witness.day is not None:
+            row = next((each for each in days if each.day == witness.day), None)
+            if not witness.knows(row):
+                there = None if row is None else row.seal.hex()
+                self._say("audit_witness", {"day": str(witness.day)}, there, witness.seal)
         self._before: bytes | None = None
         self._sealed_until = 0
         self._day: DayRow | None = None
@@ -88,10 +107,18 @@ class _Check:
             self._end_day()
         if self._seal is not None:
             self._seal.update(mac)
+        if self._seen is not None and seq in self._open:
+            self._seen.update(mac)
 
-    def end(self) -> None:
+    def end(self, overdue: date | None) -> None:
+        """overdue: a day that should have been sealed."""
         while self._day is not None:
             self._end_day()
+        if overdue is not None:
+            self._say("audit_seal", {"day": str(overdue), "field": "missing"}, None, "a seal")
+        if self._witness is not None and self._seen is not None and self._seen.hexdigest() != self._witness.digest:
+            where = {"from": self._open.start, "to": self._open.stop - 1}
+            self._say("audit_witness", where, self._last, self._witness.seq)
         if self._last != self._head:
             self._say("audit_head", {"head": "audit_seq"}, self._head, self._last)
 
