@@ -11,7 +11,7 @@ from datetime import timedelta
 
 import msgspec
 
-from huimeng.infra.audit import By, act_as
+from huimeng.infra.audit import act_as
 from huimeng.infra.database import Database
 from huimeng.kernel.errors import BusinessError, Unavailable
 from huimeng.kernel.ids import uuid7
@@ -147,7 +147,8 @@ class Importer:
         return verdict if work.cancelled() else ""
 
     async def _import(self, context: Context, task: Task, watched: _Watched) -> None:
-        act_as(By(task.created_by))
+        async with self._db.tenant(task.merchant_id) as conn:
+            act_as(await use_cases.started_by(conn, task))
         place = (task.merchant_id, task.import_id)
         other = task.options.get("with_import")
         with_file = None
@@ -162,6 +163,7 @@ class Importer:
             error_file=self._uploads.errors(*place, task.dry_run),
             work_dir=self._uploads.work_dir,
             file_name=task.file_name,
+            import_id=str(task.import_id),
         )
         run = import_members if task.kind == "members" else import_orders
         path = self._uploads.file(*place, task.file_name)

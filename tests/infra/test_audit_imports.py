@@ -10,11 +10,11 @@ import pytest
 
 import huimeng.porting.http
 from huimeng.entry.context import Context
-from huimeng.infra.audit import SYSTEM, Entry, act_as, at_terminal, reading
+from huimeng.infra.audit import SYSTEM, By, Entry, act_as, at_terminal, reading
 from huimeng.infra.audit.verifying import verify
 from huimeng.merchant.authentication import Principal
 from huimeng.porting.jobs import Importer
-from huimeng.porting.service import ImportOptions, import_members
+from huimeng.porting.service import ImportOptions, import_members, tasks
 from huimeng.porting.store.uploads import Uploads
 from tests.conftest import Shop
 from tests.desk import new_key
@@ -78,7 +78,42 @@ async def test_over_http_it_is_its_callers_and_so_are_its_bad_rows(
         None,
         "三月会员.csv",
     ]
-    assert found[0].object_id == found[3].object_id == made.json()["import_id"]
+    # All are found by the id that the caller knows.
+    assert {(each.object_kind, each.object_id) for each in found} == {("import", made.json()["import_id"])}
+    assert [each.after and "job_id" in each.after for each in found] == [False, True, True, False]
+
+
+async def test_the_worker_writes_who_started_it_with_all_that_is_known(
+    context: Context, shop: Shop, tmp_path: Path
+) -> None:
+    """Not who handed the file in: somebody else looked at the check and had it imported."""
+
+    @asynccontextmanager
+    async def opened() -> AsyncIterator[Context]:
+        yield context
+
+    uploads = Uploads(tmp_path)
+    importer = Importer(context.db, uploads, opened)
+    wang = By("staff:9", "\u738b\u82b3", "10.0.0.9", "Firefox", "r-9")
+    principal = Principal(shop.merchant_id, shop.cell_id, frozenset("*"), "key:3", 3)
+    async with served(huimeng.porting.http.routes, principal, db=context.db, uploads=uploads) as client:
+        headers = {"Idempotency-Key": new_key("import"), "Content-Type": "text/csv"}
+        params = {"kind": "members", "file_name": "members.csv", "dry_run": "true"}
+        made = await client.post("/v1/imports", content=MEMBERS, headers=headers, params=params)
+        assert made.status_code == 202, made.text
+    act_as(SYSTEM)
+    await importer.run_waiting()
+    act_as(wang)
+    async with context.db.tenant(shop.merchant_id) as conn:
+        await tasks.start(conn, shop.merchant_id, made.json()["import_id"])
+    act_as(SYSTEM)
+    await importer.run_waiting()
+    checked, queued, started, finished = await entries(context, shop)
+    assert (checked.action, checked.actor) == ("import.queued", "key:3")
+    assert (queued.action, started.action, finished.action) == ("import.queued", "import.started", "import.finished")
+    for each in (queued, started, finished):
+        assert By(each.actor, each.actor_name, each.ip, each.agent, each.request_id) == wang
+    assert await verify(context.db, shop.merchant_id) == []
 
 
 @pytest.mark.parametrize("error", [KeyError("no such user"), OSError("no name")])

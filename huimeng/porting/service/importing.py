@@ -52,7 +52,7 @@ class ImportOptions(msgspec.Struct, frozen=True, kw_only=True):
     work_dir: where the spill lies, the system's temporary folder when None. with_file: the other report of a pair.
     mapping: column -> field, kept for this source. store: of all rows, whatever the file says. date_order: of dates
     such as 01/02/2024, only unambiguous ones are taken when it is empty. file_name: as it was given, when the file
-    itself is called otherwise."""
+    itself is called otherwise. import_id: of what was handed in over HTTP."""
 
     dry_run: bool = False
     earn: bool = True
@@ -68,6 +68,7 @@ class ImportOptions(msgspec.Struct, frozen=True, kw_only=True):
     store: str | None = None
     date_order: Literal["", "mdy", "dmy"] = ""
     file_name: str | None = None
+    import_id: str | None = None
 
 
 class ImportResult(msgspec.Struct, frozen=True, kw_only=True):
@@ -162,6 +163,7 @@ async def open_job(
     name = shown_name(options.file_name or path.name, kind)
     async with context.db.tenant(merchant_id) as conn:
         job = await begin_job(conn, merchant_id, kind, name, digest, spelling, str(errors.path))
+        job = msgspec.structs.replace(job, import_id=options.import_id)
         if not job.resumed:
             after = {"kind": kind, "file_name": name, "sha256": digest.hex(), **told}
             await _record(conn, merchant_id, "import.started", job, after)
@@ -169,7 +171,11 @@ async def open_job(
 
 
 async def _record(conn: Connection, merchant_id: int, action: Action, job: Job, after: Mapping[str, object]) -> None:
-    await record(conn, cell_of(merchant_id), action, ("import_job", str(job.job_id)), after=after)
+    """An import over HTTP has its entries below the id by which its caller knows it, from being queued to its end."""
+    what = ("import_job", str(job.job_id))
+    if job.import_id is not None:
+        what, after = ("import", job.import_id), {**after, "job_id": str(job.job_id)}
+    await record(conn, cell_of(merchant_id), action, what, after=after)
 
 
 async def keep_job(

@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from huimeng.infra.audit import Action, record
+from huimeng.infra.audit import Action, By, reading, record
 from huimeng.infra.database import Connection
 from huimeng.infra.heads import lock_head
 from huimeng.kernel.errors import InvalidInput
@@ -161,6 +161,14 @@ async def discard(conn: Connection, merchant_id: int, import_id: str) -> Task:
         raise ImportNotDiscardable(state=task.state)
     await _record(conn, task, "import.discarded")
     return msgspec.structs.replace(task, files_deleted_at=task.files_deleted_at or utc_now())
+
+
+async def started_by(conn: Connection, task: Task) -> By:
+    """Who had it started last, with name, address, program and request as the log has them."""
+    wanted = reading.Filter(action="import.queued", object_kind="import", object_id=str(task.import_id))
+    for entry in await reading.entries(conn, cell_of(task.merchant_id), wanted, reading.NEWEST, 1):
+        return By(entry.actor, entry.actor_name, entry.ip, entry.agent, entry.request_id)
+    return By(task.created_by)
 
 
 async def record_download(conn: Connection, task: Task) -> None:

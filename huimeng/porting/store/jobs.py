@@ -17,7 +17,7 @@ OPENING = "opening_balance"
 
 
 class Job(msgspec.Struct, frozen=True):
-    """position: the last business day that is wholly imported."""
+    """position: the last business day that is wholly imported; import_id: as which it was handed in over HTTP."""
 
     job_id: uuid.UUID
     position: date | None
@@ -25,6 +25,7 @@ class Job(msgspec.Struct, frozen=True):
     error_file: str
     started_at: datetime
     resumed: bool
+    import_id: str | None = None
 
 
 async def begin_job(
