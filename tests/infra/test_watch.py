@@ -19,6 +19,9 @@ from huimeng.infra import logs, marks
 from huimeng.infra.watch import Watch
 from huimeng.kernel.errors import Unavailable
 from huimeng.merchant.authentication import Principal
+from huimeng.merchant.service import create_api_key
+from huimeng.merchant.values import ApiKeyInput
+from tests.conftest import Shop
 
 PROBLEM = [(b"content-type", b"application/problem+json"), (b"content-length", b"17")]
 
@@ -204,6 +207,30 @@ async def test_the_application_has_it_outermost(context: Context, lines: list[di
             page = (await client.get("/metrics")).text
     assert [(line["route"], line["status"]) for line in lines] == [("-", 404), ("-", 401), ("/metrics", 200)]
     assert "\nhuimeng_database_up 1.0" in page
+
+
+async def test_a_refusal_is_a_line_with_caller_route_and_code(
+    context: Context, shop: Shop, lines: list[dict[str, Any]]
+) -> None:
+    """Whoever has a key that may not do so, or sends what is no value, is known by it; a made-up key is nobody's."""
+    async with context.db.tenant(shop.merchant_id) as conn:
+        wanted = ApiKeyInput(name="till", scopes=["members:write"])
+        key, token = await create_api_key(conn, shop.merchant_id, wanted)
+    asked = (("GET", "/v1/audit", token), ("POST", "/v1/members", token), ("GET", "/v1/audit", token[:-1] + "!"))
+    async with running(context) as app:
+        transport = httpx.ASGITransport(app=app)
+        async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as client:
+            for method, path, bearer in asked:
+                headers = {"Authorization": f"Bearer {bearer}", "Idempotency-Key": "k-1"}
+                await client.request(method, path, headers=headers, json={"phone": 5} if method == "POST" else None)
+    about = ("merchant_id", "actor", "route", "status", "code")
+    who = (shop.merchant_id, f"key:{key.key_id}")
+    assert [tuple(line.get(name) for name in about) for line in lines] == [
+        (*who, "/v1/audit", 403, "permission_denied"),
+        (*who, "/v1/members", 400, "invalid_input"),
+        (None, None, "-", 401, "unauthorized"),
+    ]
+    assert token.rpartition("_")[2] not in str(lines)
 
 
 async def test_who_asks_on_and_on_whether_it_is_ready_costs_no_more(

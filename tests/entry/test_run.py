@@ -1,0 +1,41 @@
+"""What `huimeng run` brings along."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import socket
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from huimeng.entry import run
+from huimeng.entry.context import open_context
+from huimeng.infra.settings import Settings
+from huimeng.merchant.service import list_merchants
+
+
+@pytest.mark.parametrize("demo", [False, True])
+def test_the_demo_comes_only_when_it_is_asked_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, demo: bool) -> None:
+    """A run from a new folder to its end; a look at the database stands for serving, a note for the demo's import."""
+    asked: list[bool] = []
+    found: list[list[str]] = []
+
+    async def load(*_: object) -> None:
+        asked.append(True)
+
+    async def merchants(settings: Settings) -> list[str]:
+        async with open_context(settings, migrate=False) as context:
+            return [merchant.code for merchant in await list_merchants(context.db, limit=9)]
+
+    monkeypatch.setattr(run, "_load_demo", load)
+    monkeypatch.setattr(run, "_serve", lambda settings, console: found.append(asyncio.run(merchants(settings))))
+    monkeypatch.setenv("HUIMENG_DATA", str(tmp_path / "data"))
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    settings = Settings.from_env({"HUIMENG_DATA": str(tmp_path / "data"), "PORT": str(port)})
+    run.run(settings, Console(file=io.StringIO()), demo=demo)
+    assert (asked, found) == ([True] if demo else [], [[]])
+    assert not (tmp_path / "data" / "demo").exists()
