@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
@@ -50,13 +49,9 @@ async def test_at_the_terminal(context: Context, shop: Shop, tmp_path: Path) -> 
 async def test_over_http_it_is_its_callers_and_so_are_its_bad_rows(
     context: Context, shop: Shop, tmp_path: Path
 ) -> None:
-    @asynccontextmanager
-    async def opened() -> AsyncIterator[Context]:
-        yield context
-
     act_as(SYSTEM)
     uploads = Uploads(tmp_path)
-    importer = Importer(context.db, uploads, opened)
+    importer = Importer(context.db, uploads, lambda: nullcontext(context))
     principal = Principal(shop.merchant_id, shop.cell_id, frozenset("*"), "key:3", 3)
     async with served(huimeng.porting.http.routes, principal, db=context.db, uploads=uploads) as client:
         headers = {"Idempotency-Key": new_key("import"), "Content-Type": "text/csv"}
@@ -88,13 +83,9 @@ async def test_the_worker_writes_who_started_it_with_all_that_is_known(
 ) -> None:
     """Not who handed the file in: somebody else looked at the check and had it imported."""
 
-    @asynccontextmanager
-    async def opened() -> AsyncIterator[Context]:
-        yield context
-
     uploads = Uploads(tmp_path)
-    importer = Importer(context.db, uploads, opened)
-    wang = By("staff:9", "\u738b\u82b3", "10.0.0.9", "Firefox", "r-9")
+    importer = Importer(context.db, uploads, lambda: nullcontext(context))
+    wang = By("staff:9", "王芳", "10.0.0.9", "Firefox", "r-9")
     principal = Principal(shop.merchant_id, shop.cell_id, frozenset("*"), "key:3", 3)
     async with served(huimeng.porting.http.routes, principal, db=context.db, uploads=uploads) as client:
         headers = {"Idempotency-Key": new_key("import"), "Content-Type": "text/csv"}
