@@ -96,7 +96,7 @@ async def test_only_hashes_are_stored(house: House) -> None:
     assert rows
     text = repr(rows)
     assert "$argon2id$" in text and password not in text
-    assert token.rpartition("_")[2] not in text
+    assert token.split("_", 3)[3] not in text
 
 
 @pytest.mark.parametrize("secure", [False, True])
@@ -133,7 +133,7 @@ async def test_made_up_sessions_are_refused(house: House) -> None:
     password = await house.hire()
     async with house.browser() as browser:
         good = (await house.log_in(browser, password)).cookies["huimeng_session"]
-    parts = good.split("_")
+    parts = good.split("_", 3)
     wrong = [
         "",
         "x",
