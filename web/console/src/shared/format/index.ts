@@ -44,6 +44,8 @@ export function useFormat() {
     zero: computed(() => (money.decimals(currency.value) ? '0.00' : '0')),
     /** Whether its amounts have no decimals. */
     whole: computed(() => stepFen() > 1),
+    /** The keyboard of a phone for its amounts. */
+    keys: computed((): 'numeric' | 'decimal' => (stepFen() > 1 ? 'numeric' : 'decimal')),
     money: (fen: Maybe<number>) => shown(fen, (value) => money.formatMoney(value, currency.value, locale.value)),
     moneyShort: (fen: Maybe<number>) =>
       shown(fen, (value) => money.formatMoneyShort(value, currency.value, locale.value)),

@@ -103,6 +103,7 @@ describe('MoneyInput', () => {
     })
     const { wrapper } = await mountPage(field, { answers: tradingIn(currency) })
     expect(wrapper.get('input').element.value).toBe('1')
+    expect(wrapper.get('input').element.inputMode).toBe(currency === 'JPY' ? 'numeric' : 'decimal')
     await wrapper.get('input').setValue(text)
     await wrapper.get('input').trigger('blur')
     expect(wrapper.get('input').element.value).toBe(fen.value === null ? text : moneyInField(fen.value))
