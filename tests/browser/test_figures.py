@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import Open
-from tests.browser.stage import rows
+from tests.browser.stage import PHONE, rows
 from tests.browser.world import ZONE, Cafe
 
 # What PAST comes to in the 29 days before today: 10 orders, ¥380.00, of 5 members of whom 3 had bought before.
@@ -88,3 +88,13 @@ def test_an_order_is_on_the_dashboard_within_5_seconds(cafe: Cafe, window: Open)
     left = 5_000 - (datetime.now(ZONE) - begin) / timedelta(milliseconds=1)
     expect(page.get_by_role("region", name="关键指标").get_by_text(money).first).to_be_visible(timeout=left)
     seat.shoot("live")
+
+
+def test_the_tab_of_the_page_that_is_open_is_in_sight_on_a_phone(cafe: Cafe, window: Open) -> None:
+    seat = window(cafe, "owner")
+    seat.resize(PHONE)
+    page = seat.open("/figures/points")
+    here = page.get_by_role("navigation", name="经营分析").locator("[aria-current=page]")
+    expect(here).to_be_in_viewport()
+    page.get_by_role("navigation", name="经营分析").get_by_role("link").first.click()
+    expect(here).to_be_in_viewport()
