@@ -10,6 +10,7 @@ from typing import Annotated
 import msgspec
 import typer
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from huimeng.entry.context import Context, open_context
@@ -20,7 +21,9 @@ from huimeng.kernel.errors import BusinessError
 from huimeng.kernel.times import utc_now
 from huimeng.merchant.service import find_merchant_id
 from huimeng.points.service import list_rules
+from huimeng.porting.rules.words import TOLD_STATUSES
 from huimeng.porting.service import ImportOptions, ImportResult, import_members, import_orders
+from huimeng.porting.store.faults_file import read_faults
 
 app = typer.Typer(
     help="导入会员与订单（CSV、Excel） / Import members and orders from CSV and Excel files.",
@@ -89,6 +92,14 @@ _Map = Annotated[
         help="列名=字段，可多次；按来源记住，字段 - 表示不用 / COLUMN=FIELD, kept for the source; - leaves it out",
     ),
 ]
+_Status = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--status",
+        help=f"状态的说法=含义，可多次；按来源记住 / WORD=MEANING of a status, kept for the source; "
+        f"{', '.join(TOLD_STATUSES)}",
+    ),
+]
 _Source = Annotated[
     str, typer.Option("--source", help="来源系统；订单号在同一来源内唯一 / the system that the file comes from")
 ]
@@ -155,6 +166,7 @@ def orders(
     ] = None,
     sheet: _Sheet = None,
     columns: _Map = None,
+    statuses: _Status = None,
     date_order: _Dates = None,
     source_timezone: _Timezone = None,
     errors: _Errors = None,
@@ -171,6 +183,7 @@ def orders(
         store=store,
         sheet=sheet,
         mapping=_mapping(columns),
+        statuses=_pairs(statuses, "--status", "说法=含义 / WORD=MEANING"),
         date_order=date_order.value if date_order else "",
         source_timezone=source_timezone,
         error_file=errors,
@@ -179,13 +192,17 @@ def orders(
 
 
 def _mapping(told: list[str] | None) -> dict[str, str]:
-    """COLUMN=FIELD each; the last = parts them, because a column's name may have one."""
+    return _pairs(told, "--map", "列名=字段 / COLUMN=FIELD")
+
+
+def _pairs(told: list[str] | None, option: str, form: str) -> dict[str, str]:
+    """The last = parts each, because a column's name may have one."""
     found: dict[str, str] = {}
     for each in told or ():
-        column, sign, field = each.rpartition("=")
-        if not sign or not column.strip():
-            raise typer.BadParameter(f"{each}: 列名=字段 / COLUMN=FIELD", param_hint="--map")
-        found[column.strip()] = field.strip()
+        left, sign, right = each.rpartition("=")
+        if not sign or not left.strip():
+            raise typer.BadParameter(f"{each}: {form}", param_hint=option)
+        found[left.strip()] = right.strip()
     return found
 
 
@@ -260,6 +277,11 @@ def summary(result: ImportResult) -> Table:
     if result.unknown_columns:
         table.add_row("未用的列 columns not used", ", ".join(result.unknown_columns))
     if result.error_file is not None:
+        strange = read_faults(result.error_file, 0).unknown_statuses
+        if strange:
+            told = ", ".join(f"{each.word} ({each.rows:,})" for each in strange)
+            hint = f"{told}\n--status {strange[0].word}=completed …"
+            table.add_row("不认识的状态 unknown statuses", escape(hint))
         table.add_row("错误文件 error file", str(result.error_file))
     table.add_row("用时 seconds", f"{result.seconds:.1f}")
     return table

@@ -75,6 +75,12 @@ class BadMapping(ImportFileError):
     message_en = "The mapping {value!r} is not valid; the fields are: {fields}"
 
 
+class BadStatusWord(ImportFileError):
+    code = "import_status_invalid"
+    message_zh = "订单状态的说法无效：{value}；可用的含义：{statuses}"
+    message_en = "The word of a status {value!r} is not valid; what it can mean: {statuses}"
+
+
 class NotAPair(ImportFileError):
     code = "import_files_do_not_match"
     message_zh = "两份文件不成对：需要同一平台的订单报表和明细（宝贝）报表"

@@ -85,7 +85,7 @@ class _Receiving:
     "The body is a form with a part `file` (options may be fields), or the file itself; at most 1 GB. The work is done "
     "in the background: ask for the import by its id. Scope: imports:write. "
     "Errors: upload_broken, upload_too_large, request_too_slow, too_busy, import_file_empty, too_many_imports, "
-    "import_no_room, invalid_input.",
+    "import_no_room, import_option_invalid, import_status_invalid, invalid_input.",
     request_max_body_size=IMPORT_MAX_BYTES + 64 * 1024,
     responses={202: _IMPORT},
 )
@@ -117,6 +117,13 @@ async def create_import(
     ] = None,
     mapping: Annotated[
         str | None, QueryParameter(max_length=4000, description="JSON：列名到字段 / a JSON object, column to field")
+    ] = None,
+    statuses: Annotated[
+        str | None,
+        QueryParameter(
+            max_length=4000,
+            description="JSON：状态的说法到含义 completed、refunded、voided、open / a JSON object, word to meaning",
+        ),
     ] = None,
     with_import: Annotated[
         str | None,
@@ -223,9 +230,9 @@ async def get_import_errors(request: Req, import_id: ImportId) -> Response[Any]:
     "/v1/imports/{import_id:str}/preview",
     tags=["imports"],
     summary="文件的列与样例 / columns of the file, with samples",
-    description="表头、每列的样例与识别结果、工作表；个人信息打码。"
+    description="表头、每列的样例与识别结果、工作表、状态列的各种说法与行数；个人信息打码。"
     "The header, samples of each column and what it would "
-    "be taken for, and the sheets; personal data is masked. Scope: imports:write. "
+    "be taken for, the sheets, and the words of status with their rows; personal data is masked. Scope: imports:write. "
     "Errors: import_not_found, import_files_deleted, import_not_csv, import_file_empty, import_xls, "
     "import_sheet_not_found, import_sheet_empty, import_sheet_protected, import_sheet_damaged, import_sheet_too_big, "
     "import_sheet_unsafe.",
@@ -238,11 +245,15 @@ async def preview_import(
     ] = None,
     source: Annotated[str | None, QueryParameter(max_length=32, description="来源系统 / source system")] = None,
     sheet: Annotated[str | None, QueryParameter(max_length=100, description="工作表名 / name of the sheet")] = None,
+    status_column: Annotated[
+        str | None,
+        QueryParameter(max_length=100, description="状态在哪一列 / the column of status, unless known"),
+    ] = None,
 ) -> Preview:
     principal = _whole_merchant(request, "imports:write")
     async with database(request).reader(principal.merchant_id) as conn:
         task = await tasks.get_with_file(conn, principal.merchant_id, import_id)
-    return await preview(database(request), _uploads(request), task, kind, source, sheet)
+    return await preview(database(request), _uploads(request), task, kind, source, sheet, status_column)
 
 
 @get(
@@ -268,7 +279,8 @@ async def list_bad_rows(request: Req, import_id: ImportId, limit: Limit = 20) ->
     description="用同一文件，可换选项，可多次；不写入。"
     "The same file, with other options, as often as needed; nothing is "
     "written. Scope: imports:write. "
-    "Errors: import_not_found, import_not_checkable, import_files_deleted, import_option_invalid.",
+    "Errors: import_not_found, import_not_checkable, import_files_deleted, import_option_invalid, "
+    "import_status_invalid.",
     responses={202: _IMPORT},
 )
 async def check_import(
@@ -402,21 +414,28 @@ def _wanted(asked: dict[str, str], upload: Upload) -> tuple[schemas.ImportReques
         wanted = msgspec.convert({**asked, **upload.fields}, schemas.ImportRequest, strict=False)
     except msgspec.ValidationError as error:
         raise InvalidInput("form", str(error)[:300], "选项的名称或取值不符合接口要求") from error
-    return wanted, _options({**msgspec.to_builtins(wanted), "mapping": _mapping(wanted.mapping)})
+    told = {name: _texts(name, getattr(wanted, name)) for name in ("mapping", "statuses")}
+    return wanted, _options({**msgspec.to_builtins(wanted), **told})
 
 
 def _options(told: dict[str, Any]) -> dict[str, Any]:
-    """BadImportOption."""
+    """BadImportOption, BadStatusWord."""
     options = {name: told[name] for name in schemas.ImportSettings.__struct_fields__}
     check_options(msgspec.convert(options, ImportOptions))
     return options
 
 
-def _mapping(text: str | None) -> dict[str, str]:
+_PAIRS = {
+    "mapping": ("a JSON object of column to field", "应为 JSON 对象：列名到字段"),
+    "statuses": ("a JSON object of word to meaning", "应为 JSON 对象：状态的说法到含义"),
+}
+
+
+def _texts(name: str, text: str | None) -> dict[str, str]:
     try:
         return {} if text is None else msgspec.json.decode(text, type=dict[str, str])
     except msgspec.DecodeError as error:
-        raise InvalidInput("mapping", "a JSON object of column to field", "应为 JSON 对象：列名到字段") from error
+        raise InvalidInput(name, *_PAIRS[name]) from error
 
 
 def _fingerprint(wanted: schemas.ImportRequest, upload: Upload) -> bytes:

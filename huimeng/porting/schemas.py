@@ -9,6 +9,7 @@ import msgspec
 from litestar.openapi.spec import Example
 from msgspec import Meta
 
+from huimeng.porting.rules.words import ToldStatus
 from huimeng.porting.service.importing import UnknownMemberPolicy
 from huimeng.porting.store.tasks import ImportFailure, State, Task
 
@@ -19,8 +20,8 @@ DateOrder = Literal["mdy", "dmy"]
 class ImportRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What is asked for beside the file, as parameters of the address or fields of the form.
 
-    hold: it waits until it is said how to read it. mapping: a JSON object of column -> field; with_import: the import
-    whose file is the other report of these orders.
+    hold: it waits until it is said how to read it. mapping: a JSON object of column -> field; statuses: one of word ->
+    what it means; with_import: the import whose file is the other report of these orders.
     """
 
     kind: ImportKind
@@ -35,12 +36,16 @@ class ImportRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     store: Annotated[str, Meta(max_length=64)] | None = None
     date_order: DateOrder | Literal[""] = ""
     mapping: Annotated[str, Meta(max_length=4000)] | None = None
+    statuses: Annotated[str, Meta(max_length=4000)] | None = None
     with_import: Annotated[str, Meta(max_length=36)] | None = None
     file_name: Annotated[str, Meta(max_length=400)] | None = None
 
 
 class ImportCheck(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """How the file is to be read from here on; what is not given is as when nothing is said."""
+    """How the file is to be read from here on; what is not given is as when nothing is said.
+
+    statuses: word of the status column -> what it means.
+    """
 
     kind: ImportKind
     earn: bool = True
@@ -52,6 +57,7 @@ class ImportCheck(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     store: Annotated[str, Meta(max_length=64)] | None = None
     date_order: DateOrder | Literal[""] = ""
     mapping: dict[str, str] = {}
+    statuses: dict[str, ToldStatus] = {}
     with_import: Annotated[str, Meta(max_length=36)] | None = None
 
 
@@ -67,6 +73,7 @@ class ImportSettings(msgspec.Struct, frozen=True, kw_only=True):
     store: str | None
     date_order: str
     mapping: dict[str, str]
+    statuses: dict[str, ToldStatus]
     with_import: str | None
 
 
@@ -110,6 +117,8 @@ class ImportPage(msgspec.Struct, frozen=True):
 
 def import_out(task: Task) -> ImportOut:
     told = task.progress
+    # Imports of older releases were asked for without.
+    settings = {"statuses": {}} | task.options | ({"source": told.source} if told.source else {})
     return ImportOut(
         import_id=str(task.import_id),
         kind=task.kind,
@@ -128,7 +137,7 @@ def import_out(task: Task) -> ImportOut:
         error=task.error,
         file_name=task.file_name,
         file_size=task.file_size,
-        settings=msgspec.convert(task.options | ({"source": told.source} if told.source else {}), ImportSettings),
+        settings=msgspec.convert(settings, ImportSettings),
         created_at=task.created_at,
         created_by=task.created_by,
         started_at=task.started_at,
@@ -167,6 +176,7 @@ IMPORT_EXAMPLE = Example(
             "store": None,
             "date_order": "",
             "mapping": {},
+            "statuses": {},
             "with_import": None,
         },
         "created_at": "2026-03-01T02:00:00Z",

@@ -80,6 +80,7 @@ import_mapping = tenant_table(
     Column("kind", Text, nullable=False, comment="orders or members"),
     Column("source", Text, nullable=False),
     Column("columns", JSONB, nullable=False, comment="column of the file -> field, as it was told once"),
+    Column("statuses", JSONB, nullable=False, server_default="{}", comment="word of a status -> what it means"),
     Column("updated_at", DateTime(timezone=True), nullable=False),
     PrimaryKeyConstraint("merchant_id", "kind", "source"),
 )

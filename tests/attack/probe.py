@@ -66,6 +66,8 @@ PLAIN_QUERY = frozenset(
         "sheet",
         "date_order",
         "mapping",
+        "statuses",
+        "status_column",
     ]
 )
 

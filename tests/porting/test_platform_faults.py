@@ -118,7 +118,7 @@ def test_a_glance_passes_over_rows_that_are_lost(tmp_path: Path) -> None:
     lines[1][WORDS] = '"快点发'
     path = tmp_path / "a.csv"
     path.write_bytes(joined(lines))
-    seen = glance(path, tmp_path, None)
+    seen = glance(path, tmp_path, None, {})
     assert (seen.platform, seen.samples[-1]) == ("taobao_orders", [])
     assert seen.samples[0] == NUMBERS[:3]
 

@@ -28,7 +28,10 @@ REASONS: dict[str, tuple[str, str]] = {
     "bad_points": ("不是整数", "is not a whole number"),
     "points_out_of_range": ("数值超出范围", "the number is out of range"),
     "not_valid": ("填写有误：{note}", "is not valid: {note}"),
-    "unknown_status": ("不认识的订单状态", "is not a known order status"),
+    "unknown_status": (
+        "不认识的订单状态：请选定它的意思，或改成已完成、已退款、已取消",
+        "is not a known order status; say what it means, or write completed, refunded or cancelled",
+    ),
     "unknown_store": (
         "没有这家门店，可先建立或使用 --create-stores",
         "no such store; create it or use --create-stores",

@@ -23,7 +23,7 @@ from huimeng.porting.rules.columns import Header
 from huimeng.porting.rules.faults import CellFault, RowFault, mark_in, shown
 from huimeng.porting.rules.summary import is_no_row
 from huimeng.porting.rules.swallowing import is_date, swallowed
-from huimeng.porting.rules.words import OrderStatus
+from huimeng.porting.rules.words import OrderStatus, StatusWords
 
 if TYPE_CHECKING:
     # csv.reader is a function; its result's class has no public name at run time.
@@ -62,7 +62,8 @@ class StorePlace(msgspec.Struct, frozen=True):
 
 class ReadSettings(msgspec.Struct, frozen=True):
     """stores by code and by name; None for a name that several stores have. timezone and day cut are the merchant's,
-    for stores to be created; source_timezone None: times without a zone are in each store's own."""
+    for stores to be created; source_timezone None: times without a zone are in each store's own. statuses: words that
+    the merchant told, as words.told_words has them."""
 
     stores: dict[str, StorePlace | None]
     timezone: str
@@ -73,6 +74,7 @@ class ReadSettings(msgspec.Struct, frozen=True):
     only_store: str | None = None
     date_order: str = ""
     currency: str = "CNY"
+    statuses: StatusWords = {}
 
 
 class OrderRows:
@@ -114,7 +116,7 @@ class OrderRows:
         self._times: dict[str, Memo[int]] = {}
         self._days: dict[tuple[str, int], dict[int, int]] = {}
         self._members = Memo(lambda cell: cells.code(cell, CODE_CHARACTERS), 131_072)
-        self._statuses = Memo(words.status, 256)
+        self._statuses = Memo(lambda cell: words.status(cell, settings.statuses), 256)
         self._tenders = Memo(words.tender, 256)
         self._amounts = Memo(self._money)
         self._listings = Memo(lambda cell: self._money(cell) if cell.strip() else None)
@@ -418,7 +420,7 @@ class OrderRows:
             "store": self._store,
             "member": lambda cell: cells.code(cell, CODE_CHARACTERS),
             "tender": words.tender,
-            "status": words.status,
+            "status": lambda cell: words.status(cell, self._settings.statuses),
             "sku": lambda cell: cells.code(cell, CODE_CHARACTERS),
             "product": lambda cell: cells.text(cell, NAME_CHARACTERS),
             "category": lambda cell: cells.text(cell, CATEGORY_CHARACTERS),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from decimal import Decimal, InvalidOperation
+from types import MappingProxyType
 from typing import Literal
 
 from huimeng.kernel.errors import InvalidInput
@@ -11,7 +12,15 @@ from huimeng.member.kinds import normalise_phone
 from huimeng.porting.rules.cells import money
 from huimeng.porting.rules.columns import plain_name
 from huimeng.porting.rules.faults import CellFault
-from huimeng.porting.rules.words import CLOSED_WORD, COMPLETED_WORD, OPEN_WORD
+from huimeng.porting.rules.words import (
+    CLOSED_WORD,
+    COMPLETED_WORD,
+    OPEN_WORD,
+    OrderStatus,
+    StatusWords,
+    is_told,
+    status,
+)
 
 Kind = Literal["taobao_orders", "taobao_detail", "douyin"]
 # What is needed to know a platform's file, and all of it that is read.
@@ -35,6 +44,9 @@ USED: Mapping[Kind, tuple[str, ...]] = {
     ),
 }
 SOURCES: Mapping[Kind, str] = {"taobao_orders": "taobao", "taobao_detail": "taobao", "douyin": "douyin"}
+# The source of a file of which nobody said where it comes from.
+NO_SOURCE = "import"
+STATUS_COLUMN = "订单状态"
 # The columns of the rows that come out, under the platform's own names, and what they are.
 OUT: Mapping[Kind, Mapping[str, str]] = {
     "taobao_orders": {
@@ -114,18 +126,38 @@ def recognise(header: Iterable[str]) -> Kind | None:
     return None
 
 
-def translate(kind: Kind, cells: Cells) -> list[str]:
+def source_of(told: str, platform: str | None) -> str:
+    """Numbers of a platform are its own, whether somebody said so or not."""
+    return platform if platform is not None and told == NO_SOURCE else told
+
+
+def translate(kind: Kind, cells: Cells, told: StatusWords = MappingProxyType({})) -> list[str]:
     """A row of the file (name -> cell) as the cells of OUT[kind]; of one that is lost, its fault stands before them."""
-    row = _TRANSLATORS[kind]({name: _bare(cell) for name, cell in cells.items()})
+    row = _translated(kind, {name: _bare(cell) for name, cell in cells.items()}, told)
     return [cells[FAULT], *row] if FAULT in cells else row
 
 
-def joined(order: Cells, detail: Cells) -> list[str]:
+def joined(order: Cells, detail: Cells, told: StatusWords) -> list[str]:
     """A line of Taobao's detail report with what its order's row says, as the cells of OUT["taobao_detail"]."""
     both = {name: _bare(cell) for name, cell in detail.items()}
-    for name in ("订单状态", "订单创建时间", "店铺名称", "联系手机"):
+    for name in (STATUS_COLUMN, "订单创建时间", "店铺名称", "联系手机"):
         both[name] = _bare(order.get(name, "")) or both.get(name, "")
-    return _taobao_detail(both)
+    return _translated("taobao_detail", both, told)
+
+
+def status_of(kind: Kind, word: str, told: StatusWords) -> OrderStatus:
+    """What a word means in a platform's file; CellFault when nobody knows."""
+    row = translate(kind, {STATUS_COLUMN: word}, told)
+    return status(row[list(OUT[kind]).index(STATUS_COLUMN)], told)
+
+
+def _translated(kind: Kind, cells: Cells, told: StatusWords) -> list[str]:
+    """A word that the merchant told is left as it is: it goes before what the platform means by it."""
+    row = _TRANSLATORS[kind](cells)
+    word = cells.get(STATUS_COLUMN, "")
+    if is_told(word, told):
+        row[list(OUT[kind]).index(STATUS_COLUMN)] = word
+    return row
 
 
 def _taobao_orders(cells: Cells) -> list[str]:
@@ -194,6 +226,7 @@ def _phone(cell: str) -> str:
 
 
 def _status(cell: str) -> str:
+    """The word that any file could have for it; one that is not known as it is."""
     if cell.startswith(_PAID_TO_THE_END):
         return COMPLETED_WORD
     if cell.startswith(_ENDED):

@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Literal, get_args
 
-from huimeng.porting.rules.cells import code
-from huimeng.porting.rules.faults import CellFault
+from huimeng.porting.errors import BadStatusWord
+from huimeng.porting.rules.cells import UNTEXT, code
+from huimeng.porting.rules.faults import SHOWN_CHARACTERS, CellFault
 
 # open: not completed yet; closed: ended without the goods, whether they were paid before or not.
 OrderStatus = Literal["completed", "refunded", "voided", "open", "closed"]
+# What a merchant can say that a word of a file means.
+ToldStatus = Literal["completed", "refunded", "voided", "open"]
+TOLD_STATUSES: Mapping[str, ToldStatus] = {each: each for each in get_args(ToldStatus)}
+# Words as they are compared, of those that a merchant told.
+StatusWords = Mapping[str, OrderStatus]
 
 _STATUSES: dict[OrderStatus, tuple[str, ...]] = {
     "completed": (
@@ -51,19 +59,50 @@ _STATUS_OF = {word: status for status, words in _STATUSES.items() for word in wo
 _TENDER_OF = {word: kind for kind, words in _TENDERS.items() for word in words}
 
 
-def status(cell: str) -> OrderStatus:
-    """An empty cell is a completed order; a word that is not known is a fault."""
-    known = _STATUS_OF.get(_word(cell))
+def status(cell: str, told: StatusWords = MappingProxyType({})) -> OrderStatus:
+    """An empty cell is a completed order; a word that is neither told nor known is a fault."""
+    word = plain_word(cell)
+    known = told.get(word) or _STATUS_OF.get(word)
     if known is None:
         raise CellFault("unknown_status")
     return known
 
 
+def is_told(cell: str, told: StatusWords) -> bool:
+    try:
+        return bool(told) and plain_word(cell) in told
+    except CellFault:
+        return False
+
+
+def told_words(statuses: Mapping[str, str]) -> dict[str, OrderStatus]:
+    """As they are compared; BadStatusWord for what is no word of a cell, or is told twice otherwise."""
+    found: dict[str, OrderStatus] = {}
+    for word, meaning in statuses.items():
+        known = TOLD_STATUSES.get(meaning)
+        try:
+            plain = plain_word(word) if len(word) <= SHOWN_CHARACTERS else ""
+        except CellFault:
+            plain = ""
+        if not plain or known is None or found.get(plain, known) != known:
+            told = UNTEXT.sub("", f"{word[:SHOWN_CHARACTERS]}={meaning[:40]}")
+            raise BadStatusWord(value=told, statuses=", ".join(TOLD_STATUSES))
+        found[plain] = known
+    return found
+
+
+def together(kept: Mapping[str, str], told: Mapping[str, str]) -> dict[str, str]:
+    """What is told now beside what was told before."""
+    words = {plain_word(word) for word in told}
+    return {**{word: meaning for word, meaning in kept.items() if plain_word(word) not in words}, **told}
+
+
 def tender(cell: str) -> str:
     """The kind of tender; "" where the file says nothing, other for a word that is not known."""
-    word = _word(cell)
+    word = plain_word(cell)
     return _TENDER_OF.get(word, "other") if word else ""
 
 
-def _word(cell: str) -> str:
+def plain_word(cell: str) -> str:
+    """A word as it is compared; CellFault for what is no text."""
     return code(cell, 200).lower().replace(" ", "").replace("_", "").replace("-", "")

@@ -23,6 +23,8 @@ from huimeng.kernel.ids import cell_of
 from huimeng.kernel.times import zone
 from huimeng.porting.errors import BadImportOption, FileUnreadable
 from huimeng.porting.rules.names import shown_name
+from huimeng.porting.rules.platforms import NO_SOURCE
+from huimeng.porting.rules.words import told_words
 from huimeng.porting.store.faults_file import FaultFile
 from huimeng.porting.store.jobs import Job, begin_job, save_job
 
@@ -30,6 +32,7 @@ UnknownMemberPolicy = Literal["error", "create", "anonymous"]
 
 _TOLD_SECONDS = 0.1
 _MAPPED_COLUMNS = 200
+_TOLD_WORDS = 200
 # How long an import waits for a database that went away.
 _AWAY_SECONDS = 120.0
 
@@ -50,21 +53,23 @@ class Context(Protocol):
 class ImportOptions(msgspec.Struct, frozen=True, kw_only=True):
     """source_timezone: of times without a zone, the store's own when None. error_file: beside the input when None.
     work_dir: where the spill lies, the system's temporary folder when None. with_file: the other report of a pair.
-    mapping: column -> field, kept for this source. store: of all rows, whatever the file says. date_order: of dates
-    such as 01/02/2024, only unambiguous ones are taken when it is empty. file_name: as it was given, when the file
-    itself is called otherwise. import_id: of what was handed in over HTTP."""
+    mapping: column -> field, and statuses: word of a status -> what it means, both kept for this source. store: of all
+    rows, whatever the file says. date_order: of dates such as 01/02/2024, only unambiguous ones are taken when it is
+    empty. file_name: as it was given, when the file itself is called otherwise. import_id: of what was handed in over
+    HTTP."""
 
     dry_run: bool = False
     earn: bool = True
     create_stores: bool = False
     unknown_member: UnknownMemberPolicy = "error"
-    source: str = "import"
+    source: str = NO_SOURCE
     source_timezone: str | None = None
     error_file: Path | None = None
     work_dir: Path | None = None
     with_file: Path | None = None
     sheet: str | None = None
     mapping: dict[str, str] = {}
+    statuses: dict[str, str] = {}
     store: str | None = None
     date_order: Literal["", "mdy", "dmy"] = ""
     file_name: str | None = None
@@ -116,7 +121,7 @@ class Told:
 
 
 def check_options(options: ImportOptions) -> None:
-    """BadImportOption."""
+    """BadImportOption, BadStatusWord."""
     if options.source_timezone is not None:
         try:
             zone(options.source_timezone)
@@ -126,6 +131,9 @@ def check_options(options: ImportOptions) -> None:
         raise BadImportOption(option="date-order", value=str(options.date_order)[:40])
     if len(options.mapping) > _MAPPED_COLUMNS:
         raise BadImportOption(option="map", value=f"{len(options.mapping)} > {_MAPPED_COLUMNS}")
+    if len(options.statuses) > _TOLD_WORDS:
+        raise BadImportOption(option="status", value=f"{len(options.statuses)} > {_TOLD_WORDS}")
+    told_words(options.statuses)
     if not options.source.isascii() or not options.source.isprintable() or not 0 < len(options.source) <= 32:
         raise BadImportOption(option="source", value=options.source[:40])
     mapped = "".join([*options.mapping, *options.mapping.values()])
@@ -156,7 +164,8 @@ async def open_job(
     }
     if options.with_file is not None:
         told["with"] = (await asyncio.to_thread(_sha256, options.with_file)).hex()
-    further = {"sheet": options.sheet, "map": options.mapping, "store": options.store, "dates": options.date_order}
+    further: dict[str, Any] = {"sheet": options.sheet, "map": options.mapping, "statuses": options.statuses}
+    further |= {"store": options.store, "dates": options.date_order}
     told |= {name: value for name, value in further.items() if value}
     spelling = msgspec.json.encode(told, order="sorted").decode()
     digest = await asyncio.to_thread(_sha256, path)

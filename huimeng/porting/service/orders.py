@@ -19,6 +19,7 @@ from huimeng.porting.errors import BadImportOption
 from huimeng.porting.rules.columns import LEFT_OUT, ORDER_FILE_COLUMNS, ORDER_REQUIRED, Header, clean_name
 from huimeng.porting.rules.faults import FAULT_HEADER, RowFault
 from huimeng.porting.rules.order_rows import ReadSettings, settings_latest
+from huimeng.porting.rules.platforms import source_of
 from huimeng.porting.service.checking import check_orders
 from huimeng.porting.service.finding import MemberFinder, store_places
 from huimeng.porting.service.importing import (
@@ -62,7 +63,7 @@ async def import_orders(
     with calm_collector(), work_folder(options.work_dir) as folder:
         plan = await _plan(context, merchant_id, path, folder, options, told)
         with open_errors(path, options) as errors:
-            await keep_mapping(context, merchant_id, "orders", options)
+            await keep_mapping(context, merchant_id, "orders", plan.options)
             work = _dry if options.dry_run else _real
             done = await work(context, plan, path, folder, errors, told)
             kept = errors.close()
@@ -150,6 +151,7 @@ async def _plan(
         only_store=only,
         date_order=options.date_order,
         currency=merchant.currency,
+        statuses=taken.statuses,
     )
     source = taken.source
     header = header_of(source, ORDER_FILE_COLUMNS, required)
@@ -157,9 +159,7 @@ async def _plan(
         told_out = {**source.mapping, header.name_of("store"): LEFT_OUT}
         source = msgspec.structs.replace(source, mapping=told_out)
         header = header_of(source, ORDER_FILE_COLUMNS, required)
-    if taken.platform is not None and options.source == ImportOptions().source:
-        # Numbers of a platform are its own, whether somebody said so or not.
-        options = msgspec.structs.replace(options, source=taken.platform)
+    options = msgspec.structs.replace(options, source=source_of(options.source, taken.platform))
     return _Plan(merchant, book, keys, source, header, options, settings, taken.platform, taken.faults)
 
 

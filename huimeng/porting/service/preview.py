@@ -9,7 +9,7 @@ import msgspec
 
 from huimeng.infra.database import Database
 from huimeng.porting.errors import ImportFilesDeleted
-from huimeng.porting.rules import platforms
+from huimeng.porting.rules import platforms, words
 from huimeng.porting.rules.columns import (
     LEFT_OUT,
     MEMBER_COLUMNS,
@@ -19,14 +19,14 @@ from huimeng.porting.rules.columns import (
     names_any,
     plain_name,
 )
-from huimeng.porting.rules.faults import REASONS
+from huimeng.porting.rules.faults import REASONS, CellFault
 from huimeng.porting.rules.masking import hidden_cell, is_data, masked_cell
 from huimeng.porting.rules.personal import like_of
 from huimeng.porting.service.tasks import error_file
 from huimeng.porting.store.faults_file import BadRow, BadRows, read_faults
 from huimeng.porting.store.folders import work_folder
 from huimeng.porting.store.glance import Glance, glance
-from huimeng.porting.store.mappings import load_mapping
+from huimeng.porting.store.mappings import load_mappings
 from huimeng.porting.store.tasks import Kind, Task
 from huimeng.porting.store.uploads import Uploads
 
@@ -59,8 +59,25 @@ class PreviewField(msgspec.Struct, frozen=True):
     names: list[str]
 
 
+class PreviewStatus(msgspec.Struct, frozen=True):
+    """A word of the status column: how many rows have it, and what it would be taken for, None when it is not known.
+
+    told: because it was chosen for this source before; closed: an order of it that was taken is voided, others are
+    left out.
+    """
+
+    word: str
+    rows: int
+    status: words.OrderStatus | None
+    told: bool
+
+
 class Preview(msgspec.Struct, frozen=True, kw_only=True):
-    """likely_kind: what the header looks like; kind: that of this answer; platform: whose export it is."""
+    """likely_kind: what the header looks like; kind: that of this answer; platform: whose export it is.
+
+    statuses: words of status_column, those that are not known first; statuses_whole: false for a file so long that only
+    its beginning was looked at.
+    """
 
     kind: Kind
     likely_kind: Kind
@@ -70,26 +87,40 @@ class Preview(msgspec.Struct, frozen=True, kw_only=True):
     header_line: int
     columns: list[PreviewColumn]
     fields: list[PreviewField]
+    status_column: str | None
+    statuses: list[PreviewStatus]
+    statuses_whole: bool
 
 
 async def preview(
-    db: Database, uploads: Uploads, task: Task, kind: Kind | None, source: str | None, sheet: str | None
+    db: Database,
+    uploads: Uploads,
+    task: Task,
+    kind: Kind | None,
+    source: str | None,
+    sheet: str | None,
+    status_column: str | None = None,
 ) -> Preview:
-    """kind None: as the header looks. ImportFileError, ImportFilesDeleted."""
+    """kind None: as the header looks; status_column None: as it is known. ImportFileError, ImportFilesDeleted."""
     if task.files_deleted_at is not None:
         raise ImportFilesDeleted()
     path = uploads.file(task.merchant_id, task.import_id, task.file_name)
+    source = source or task.options["source"]
+    async with db.reader(task.merchant_id) as conn:
+        of_orders = await load_mappings(conn, task.merchant_id, "orders", {source, *platforms.SOURCES.values()})
+        of_members = await load_mappings(conn, task.merchant_id, "members", [source])
 
     def look() -> Glance:
         with work_folder(uploads.work_dir) as folder:
-            return glance(path, folder, sheet)
+            return glance(path, folder, sheet, of_orders[source].columns, status_column)
 
     seen = await asyncio.to_thread(look)
     chosen = kind or seen.kind
-    async with db.reader(task.merchant_id) as conn:
-        kept = await load_mapping(conn, task.merchant_id, chosen, source or task.options["source"])
+    kept = (of_orders if chosen == "orders" else of_members)[source].columns
     # A file of which columns were told is an ordinary one, as the import takes it.
     platform = seen.platform if chosen == "orders" and not names_any(seen.header, kept) else None
+    with_status = chosen == "orders" and seen.status_column is not None
+    whose = platforms.source_of(source, platform and platforms.SOURCES[platform])
     return Preview(
         kind=chosen,
         likely_kind=seen.kind,
@@ -102,7 +133,30 @@ async def preview(
             PreviewField(field, field in _REQUIRED[chosen], list(names[1:]))
             for field, names in _COLUMNS[chosen].items()
         ],
+        status_column=seen.status_column if with_status else None,
+        statuses=_statuses(seen, platform, words.told_words(of_orders[whose].statuses)) if with_status else [],
+        statuses_whole=seen.whole,
     )
+
+
+def _statuses(seen: Glance, platform: platforms.Kind | None, told: words.StatusWords) -> list[PreviewStatus]:
+    def meaning(word: str) -> words.OrderStatus | None:
+        try:
+            return words.status(word, told) if platform is None else platforms.status_of(platform, word, told)
+        except CellFault:
+            return None
+
+    found = [
+        PreviewStatus(word, rows, meaning(word), words.is_told(word, told))
+        for word, rows in seen.words
+        if _is_nobodys(seen.status_column, word)
+    ]
+    return sorted(found, key=lambda each: each.status is not None)
+
+
+def _is_nobodys(column: str | None, word: str) -> bool:
+    """Whether a word can be shown: who takes a column of persons for one of status learns nothing of them."""
+    return like_of(column or "") is None and masked_cell(None, word) == word
 
 
 def _columns(seen: Glance, kind: Kind, platform: platforms.Kind | None, kept: Mapping[str, str]) -> list[PreviewColumn]:
@@ -137,9 +191,10 @@ async def bad_rows(uploads: Uploads, task: Task, limit: int) -> BadRows:
     """The first of them and how many of each reason, values masked; ImportNotOver, ImportFilesDeleted."""
     path = error_file(uploads, task)
     if path is None:
-        return BadRows([], [], True)
+        return BadRows([], [], [], True)
     found = await asyncio.to_thread(read_faults, path, limit)
-    return msgspec.structs.replace(found, items=[_masked(row) for row in found.items])
+    statuses = [each for each in found.unknown_statuses if _is_nobodys(each.column, each.word)]
+    return msgspec.structs.replace(found, items=[_masked(row) for row in found.items], unknown_statuses=statuses)
 
 
 def _masked(row: BadRow) -> BadRow:

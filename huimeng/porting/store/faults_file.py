@@ -78,6 +78,7 @@ class FaultFile:
 
 # Rows of an error file that are counted by their reason while somebody waits.
 _COUNTED_ROWS = 200_000
+_WORDS_MAX = 100
 
 
 class BadRow(msgspec.Struct, frozen=True):
@@ -98,17 +99,28 @@ class BadRowCount(msgspec.Struct, frozen=True):
     rows: int
 
 
+class UnknownStatus(msgspec.Struct, frozen=True):
+    """A word of a status that nobody knows: somebody can tell what it means."""
+
+    column: str
+    word: str
+    rows: int
+
+
 class BadRows(msgspec.Struct, frozen=True):
-    """by_code: most frequent first; counted_all: false for a file so long that only its beginning was counted."""
+    """by_code, unknown_statuses: most frequent first; counted_all: false for a file so long that only its beginning was
+    counted."""
 
     items: list[BadRow]
     by_code: list[BadRowCount]
+    unknown_statuses: list[UnknownStatus]
     counted_all: bool
 
 
 def read_faults(path: Path, limit: int) -> BadRows:
     items: list[BadRow] = []
     counts: Counter[str] = Counter()
+    words: Counter[tuple[str, str]] = Counter()
     with path.open(encoding="utf-8-sig", newline="") as file:
         rows = csv.reader(file)
         next(rows, None)
@@ -116,7 +128,15 @@ def read_faults(path: Path, limit: int) -> BadRows:
             if len(row) != len(FAULT_HEADER):
                 continue
             counts[row[3]] += 1
+            word = plain(row[1]), plain(row[2])
+            if row[3] == "unknown_status" and (word in words or len(words) < _WORDS_MAX):
+                words[word] += 1
             if len(items) < limit:
                 items.append(BadRow(int(row[0]) if row[0].isdecimal() else None, *map(plain, row[1:])))
         counted_all = next(rows, None) is None
-    return BadRows(items, [BadRowCount(code, count) for code, count in counts.most_common()], counted_all)
+    return BadRows(
+        items,
+        [BadRowCount(code, count) for code, count in counts.most_common()],
+        [UnknownStatus(column, word, count) for (column, word), count in words.most_common()],
+        counted_all,
+    )

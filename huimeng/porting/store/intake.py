@@ -34,6 +34,7 @@ from huimeng.porting.rules.columns import (
 from huimeng.porting.rules.faults import RowFault, marked, shown
 from huimeng.porting.rules.summary import is_no_row
 from huimeng.porting.rules.swallowing import is_date, swallowed
+from huimeng.porting.rules.words import StatusWords
 from huimeng.porting.store.blocks import BLOCK_BYTES, Reading, Source, open_source
 from huimeng.porting.store.pairs import join
 from huimeng.porting.store.sheet import Filler, Row, SheetReader
@@ -58,20 +59,23 @@ Columns = Mapping[str, Sequence[str]]
 
 
 class Wish(msgspec.Struct, frozen=True):
-    """How a file is to be read; other: the second file of a pair."""
+    """How a file is to be read; other: the second file of a pair; statuses: words that were told, of a platform's
+    files (None: of others)."""
 
     columns: Columns
     mapping: dict[str, str]
     sheet: str | None = None
     other: Path | None = None
+    statuses: Callable[[str | None], StatusWords] = lambda platform: {}
 
 
 class Taken(msgspec.Struct, frozen=True):
-    """platform: whose export it is; faults: of rows that no line stands for."""
+    """platform: whose export it is; statuses: words that were told; faults: of rows that no line stands for."""
 
     source: Source
     platform: str | None
-    faults: list[RowFault]
+    statuses: StatusWords
+    faults: list[RowFault] = []
 
 
 class Table(Protocol):
@@ -96,10 +100,11 @@ def take_in(path: Path, folder: Path, wish: Wish, tell: Tell = lambda done, tota
         if wish.other is not None:
             return _pair(table, platform, folder, names, wish, tell)
         if platform is not None:
-            return Taken(_translated(table, platform, folder), platforms.SOURCES[platform], [])
-        if isinstance(table, _TextTable):
-            return Taken(table.source, None, [])
-        return Taken(_written(table, folder, wish), None, [])
+            whose = platforms.SOURCES[platform]
+            told = wish.statuses(whose)
+            return Taken(_translated(table, platform, folder, told), whose, told)
+        source = table.source if isinstance(table, _TextTable) else _written(table, folder, wish)
+        return Taken(source, None, wish.statuses(None))
     finally:
         table.close()
 
@@ -382,13 +387,13 @@ def _unknown(table: Table, kind: platforms.Kind) -> list[str]:
     return [cell.strip()[:60] for place, cell in enumerate(table.header) if cell.strip() and place not in used]
 
 
-def _translated(table: Table, kind: platforms.Kind, folder: Path) -> Source:
+def _translated(table: Table, kind: platforms.Kind, folder: Path, told: StatusWords) -> Source:
     with _Lines(folder, list(platforms.OUT[kind]), table.header_line) as lines:
         for line, cells in named_rows(table, kind):
             if line <= 0:
                 lines.again()
             elif any(text.strip() for text in cells.values()):
-                lines.add(line, platforms.translate(kind, cells))
+                lines.add(line, platforms.translate(kind, cells, told))
         return lines.source(dict(platforms.OUT[kind]), _unknown(table, kind))
 
 
@@ -412,8 +417,9 @@ def _pair(
         out = platforms.OUT["taobao_detail"]
         with _Lines(folder, list(out), detail.header_line) as lines:
             rows = _plain_rows(named_rows(orders, "taobao_orders"))
-            faults = join(folder, rows, lambda: named_rows(detail, "taobao_detail"), lines)
-            return Taken(lines.source(dict(out), _unknown(detail, "taobao_detail")), "taobao", faults)
+            told = wish.statuses("taobao")
+            faults = join(folder, rows, lambda: named_rows(detail, "taobao_detail"), lines, told)
+            return Taken(lines.source(dict(out), _unknown(detail, "taobao_detail")), "taobao", told, faults)
     finally:
         other.close()
 

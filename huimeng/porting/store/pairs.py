@@ -16,7 +16,7 @@ from huimeng.kernel.money import format_fen
 from huimeng.porting.rules import platforms
 from huimeng.porting.rules.cells import code, money, required_code
 from huimeng.porting.rules.faults import CellFault, RowFault, mark_in, marked, shown
-from huimeng.porting.rules.words import COMPLETED_WORD
+from huimeng.porting.rules.words import StatusWords, status
 
 # Orders without lines that are named one by one.
 _NAMED = 10_000
@@ -31,7 +31,7 @@ class Lines(Protocol):
     def add(self, line: int, cells: Sequence[str]) -> None: ...
 
 
-def join(folder: Path, orders: Rows, details: Callable[[], Rows], lines: Lines) -> list[RowFault]:
+def join(folder: Path, orders: Rows, details: Callable[[], Rows], lines: Lines, told: StatusWords) -> list[RowFault]:
     """Writes the lines; the faults are those of orders that have none, or that can't be read."""
     database = sqlite3.connect(folder / "orders.sqlite", isolation_level=None)
     try:
@@ -41,7 +41,7 @@ def join(folder: Path, orders: Rows, details: Callable[[], Rows], lines: Lines) 
             "create table o (no text primary key, cells blob, paid int, post int, sum int, n int, open int, lost int)"
         )
         database.execute("begin")
-        faults = [fault for line, cells in orders if (fault := _keep(database, line, cells)) is not None]
+        faults = [fault for line, cells in orders if (fault := _keep(database, line, cells, told)) is not None]
         for line, cells in details():
             if line <= 0:
                 database.execute("update o set sum = 0, n = 0, lost = 0")
@@ -51,22 +51,22 @@ def join(folder: Path, orders: Rows, details: Callable[[], Rows], lines: Lines) 
             if line <= 0:
                 lines.again()
             elif any(text.strip() for text in cells.values()):
-                lines.add(line, _joined(database, cells))
+                lines.add(line, _joined(database, cells, told))
         return [*faults, *_without_lines(database)]
     finally:
         database.close()
         (folder / "orders.sqlite").unlink(missing_ok=True)
 
 
-def _keep(database: sqlite3.Connection, line: int, cells: dict[str, str]) -> RowFault | None:
+def _keep(database: sqlite3.Connection, line: int, cells: dict[str, str], told: StatusWords) -> RowFault | None:
     """The fault of a row that is no order's; lines are told by their numbers in the other file, so it has none."""
     cell = cells.get("订单编号", "")
     number = _number(cell)
     mark = cells.get(platforms.FAULT, "")
-    if (told := mark_in(mark)) is not None:
-        return RowFault(0, told.code, value=shown(mark), note=told.note, order_no=number)
+    if (lost := mark_in(mark)) is not None:
+        return RowFault(0, lost.code, value=shown(mark), note=lost.note, order_no=number)
     if number:
-        status = platforms.translate("taobao_orders", cells)[-1]
+        word = platforms.translate("taobao_orders", cells, told)[-1]
         database.execute(
             "insert or ignore into o values (?, ?, ?, ?, 0, 0, ?, 0)",
             (
@@ -74,7 +74,7 @@ def _keep(database: sqlite3.Connection, line: int, cells: dict[str, str]) -> Row
                 msgspec.json.encode([line, cells]),
                 _fen(cells.get("买家实际支付金额", "")),
                 _fen(cells.get("买家应付邮费", "")),
-                int(status != COMPLETED_WORD),
+                int(not _is_completed(word, told)),
             ),
         )
     elif cells.get("订单创建时间", "").strip():
@@ -94,7 +94,7 @@ def _add(database: sqlite3.Connection, line: int, cells: dict[str, str]) -> None
         database.execute("update o set sum = sum + ?, n = n + 1 where no = ?", (paid, number))
 
 
-def _joined(database: sqlite3.Connection, cells: dict[str, str]) -> list[str]:
+def _joined(database: sqlite3.Connection, cells: dict[str, str], told: StatusWords) -> list[str]:
     """Postage is no goods: an order that was paid with it may be that much more than its lines."""
     if platforms.FAULT in cells:
         return platforms.translate("taobao_detail", cells)
@@ -105,7 +105,7 @@ def _joined(database: sqlite3.Connection, cells: dict[str, str]) -> list[str]:
         # A total at the end, or a line whose number can't be read, says itself what it is.
         return [marked("order_missing", number, number), *row[1:]] if number and row[2] else row
     blob, paid, post, total, unfinished, lost = found
-    row = platforms.joined(msgspec.json.decode(blob)[1], cells)
+    row = platforms.joined(msgspec.json.decode(blob)[1], cells, told)
     place = list(platforms.OUT["taobao_detail"]).index("买家实际支付金额")
     if lost:
         row[place] = marked("order_incomplete", str(lost), row[place])
@@ -123,6 +123,13 @@ def _without_lines(database: sqlite3.Connection) -> Iterator[RowFault]:
         yield RowFault(0, "detail_missing", "订单编号", number, order_no=number)
     if count > _NAMED:
         yield RowFault(0, "detail_missing", "订单编号", f"+ {count - _NAMED}")
+
+
+def _is_completed(word: str, told: StatusWords) -> bool:
+    try:
+        return status(word, told) == "completed"
+    except CellFault:
+        return False
 
 
 def _number(cell: str) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import httpx
+import pytest
 
 from huimeng.porting.jobs import Importer
 from tests.porting.handing import BAD, MEMBERS, ORDERS, hand_in, look
@@ -107,7 +108,85 @@ async def test_nothing_is_bad(till: httpx.AsyncClient, worker: Importer) -> None
     started = await hand_in(till, ORDERS)
     await worker.run_waiting()
     told = (await till.get(f"/v1/imports/{started['import_id']}/bad-rows")).json()
-    assert told == {"items": [], "by_code": [], "counted_all": True}
+    assert told == {"items": [], "by_code": [], "unknown_statuses": [], "counted_all": True}
+
+
+WORDS = "订单号,下单时间,门店,实付金额,状态,收货人\n" + "".join(
+    f"A{n},2026-03-01 10:00:00,s1,5.00,{word},李雷雷\n"
+    for n, word in enumerate(("挂账", "已完成", "挂账", "13911112222"))
+)
+
+
+async def test_words_of_status_are_told_and_remembered(till: httpx.AsyncClient, worker: Importer) -> None:
+    held = await hand_in(till, WORDS, hold=True)
+    seen = await _preview(till, held, source="pos")
+    assert (seen["status_column"], seen["statuses_whole"]) == ("状态", True)
+    # A phone is no word that anybody would tell, and not shown.
+    known = {"word": "已完成", "rows": 1, "status": "completed", "told": False}
+    assert seen["statuses"] == [{"word": "挂账", "rows": 2, "status": None, "told": False}, known]
+    await _check(till, held, source="pos")
+    await worker.run_waiting()
+    bad = (await till.get(f"/v1/imports/{held['import_id']}/bad-rows")).json()
+    assert bad["unknown_statuses"] == [{"column": "状态", "word": "挂账", "rows": 2}]
+    told = {"挂账": "voided"}
+    assert (await _check(till, held, source="pos", statuses=told)).json()["settings"]["statuses"] == told
+    await worker.run_waiting()
+    assert (await look(till, held))["counts"]["created"] == 3
+    await till.post(f"/v1/imports/{held['import_id']}/start", headers=fresh())
+    await worker.run_waiting()
+    again = await hand_in(till, WORDS, hold=True)
+    remembered = [{"word": "挂账", "rows": 2, "status": "voided", "told": True}, known]
+    assert (await _preview(till, again, source="pos"))["statuses"] == remembered
+    assert (await _preview(till, again))["statuses"][0]["status"] is None
+    assert (await _preview(till, again, kind="members"))["statuses"] == []
+
+
+async def test_words_of_another_column(till: httpx.AsyncClient) -> None:
+    held = await hand_in(till, WORDS, hold=True)
+    assert [each["word"] for each in (await _preview(till, held, status_column="门店"))["statuses"]] == ["s1"]
+    shown = await _preview(till, held, status_column="收货人")
+    assert (shown["status_column"], shown["statuses"]) == ("收货人", [])
+    assert (await _preview(till, held, status_column="没有"))["status_column"] is None
+
+
+async def test_words_of_a_platform(till: httpx.AsyncClient) -> None:
+    header = "主订单编号,子订单编号,选购商品,商品数量,订单应付金额,订单提交时间,订单状态"
+    rows = "".join(f"{n},{n},茶,1,9.9,2026-03-01,{word}\n" for n, word in enumerate(("已发货", "已关闭", "挂账")))
+    seen = await _preview(till, await hand_in(till, f"{header}\n{rows}", hold=True))
+    assert {each["word"]: each["status"] for each in seen["statuses"]} == {
+        "挂账": None,
+        "已发货": "open",
+        "已关闭": "closed",
+    }
+
+
+@pytest.mark.parametrize(
+    ("statuses", "code"),
+    [
+        ('{"挂账": "paid"}', "import_status_invalid"),
+        ('{"挂账": 1}', "invalid_input"),
+        ("[]", "invalid_input"),
+        ('{"a\\u0000": "open"}', "import_status_invalid"),
+    ],
+)
+async def test_words_that_are_none(till: httpx.AsyncClient, statuses: str, code: str) -> None:
+    answer = await till.post(
+        "/v1/imports",
+        params={"kind": "orders", "statuses": statuses},
+        content=WORDS.encode(),
+        headers=fresh(**{"Content-Type": "text/csv"}),
+    )
+    assert (answer.status_code, answer.json()["code"]) == (400, code)
+
+
+async def test_words_come_with_the_file(till: httpx.AsyncClient, worker: Importer) -> None:
+    started = await hand_in(till, WORDS, dry_run=True, statuses='{"挂账": "open"}')
+    assert started["settings"]["statuses"] == {"挂账": "open"}
+    await worker.run_waiting()
+    counts = (await look(till, started))["counts"]
+    assert (counts["created"], counts["left_out"]) == (1, 2)
+    held = await hand_in(till, WORDS, hold=True)
+    assert (await _check(till, held, statuses={"挂账": "paid"})).status_code == 400
 
 
 async def test_a_held_file_can_be_dropped_and_taken_up_again(till: httpx.AsyncClient) -> None:

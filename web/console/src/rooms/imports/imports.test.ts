@@ -4,6 +4,7 @@ import { wrongWith } from './files'
 import ImportList from './ImportList.vue'
 import ImportPage from './ImportPage.vue'
 import { choicesOf, complete, gapsOf, mappingOf } from './mapping'
+import { meaningsOf, toldOf, wordsOf } from './statuses'
 import { countsOf, discardable, faceOf, leftOut, Pace, sizeOf, worthAnother, type Task } from './task'
 import { answer, asking } from '@/shared/confirm'
 import { mountPage } from '@/shared/testing/mount'
@@ -38,6 +39,7 @@ const TASK: Task = {
     store: null,
     date_order: '',
     mapping: {},
+    statuses: {},
     with_import: null,
   },
   created_at: '2026-03-01T02:00:00Z',
@@ -71,6 +73,9 @@ const PREVIEW: Schemas['Preview'] = {
     required: field !== 'member',
     names: [],
   })),
+  status_column: null,
+  statuses: [],
+  statuses_whole: true,
 }
 const NOTHING = { items: [], next_cursor: null }
 const ANSWERS = {
@@ -95,6 +100,35 @@ describe('columns', () => {
     expect(gaps).toEqual({ missing: ['order_no', 'store'], twice: ['member'], nobody: false })
     expect(complete(gapsOf(PREVIEW, ['order_no', 'ordered_at', 'paid_amount', ''], true))).toBe(true)
     expect(gapsOf({ ...PREVIEW, kind: 'members', fields: [] }, ['name'], true).nobody).toBe(true)
+  })
+})
+
+describe('words of status', () => {
+  const seen: Schemas['Preview'] = {
+    ...PREVIEW,
+    status_column: '状态',
+    statuses: [
+      { word: '挂账', rows: 3, status: null, told: false },
+      { word: '已发货', rows: 2, status: 'completed', told: false },
+      { word: '弃单', rows: 1, status: 'voided', told: true },
+    ],
+  }
+
+  it('adds what only a check of the whole file has found', () => {
+    const found = [
+      { column: '状态', word: '赊销', rows: 9 },
+      { column: '状态', word: '挂账', rows: 4 },
+      { column: '备注', word: '快', rows: 7 },
+    ]
+    expect(wordsOf(seen, found).map((each) => each.word)).toEqual(['赊销', '挂账', '已发货', '弃单'])
+  })
+
+  it('sends what differs from what is known, and keeps what was told of words that are not seen', () => {
+    const told = { 挂账: 'open', 弃单: 'open', 别的: 'voided' }
+    expect(meaningsOf(seen.statuses, told)).toEqual({ 挂账: 'open', 已发货: 'completed', 弃单: 'open' })
+    const chosen = { 挂账: 'completed', 已发货: 'completed', 弃单: 'voided' }
+    expect(toldOf(seen.statuses, told, chosen)).toEqual({ 挂账: 'completed', 别的: 'voided' })
+    expect(toldOf(seen.statuses, {}, { 挂账: '', 已发货: 'open' })).toEqual({ 已发货: 'open' })
   })
 })
 
@@ -183,6 +217,49 @@ describe('the page of an import', () => {
     expect(sent?.body).toMatchObject({ kind: 'orders', earn: false, mapping: { 单据: 'order_no' } })
   })
 
+  it('lets what a word of the status means be chosen, of another column too', async () => {
+    const known: Schemas['Preview'] = {
+      ...PREVIEW,
+      columns: [column('订单', 'order_no'), ...PREVIEW.columns.slice(1), column('状态', 'status')],
+      fields: [...PREVIEW.fields, { field: 'status', required: false, names: [] }],
+    }
+    const asked: (string | undefined)[] = []
+    const { wrapper, calls } = await mountPage(ImportPage, {
+      props: { importId: ID },
+      answers: {
+        ...ANSWERS,
+        [`GET /v1/imports/${ID}`]: { ...TASK, settings: { ...TASK.settings, statuses: { 别的: 'open' } } },
+        [`GET /v1/imports/${ID}/preview`]: ({ query }: { query: Record<string, string> }) => {
+          const other = query['status_column']
+          asked.push(other)
+          const word = { word: other ? '白送' : '挂账', rows: 3, status: null, told: false }
+          return { ...known, status_column: other ?? '状态', statuses: [word] }
+        },
+        [`POST /v1/imports/${ID}/check`]: { ...TASK, state: 'queued' },
+      },
+    })
+    await flushPromises()
+    expect(wrapper.text()).toContain('还有 1 种说法不知道是什么意思')
+    await wrapper.get('select.meaning').setValue('completed')
+    expect(wrapper.text()).toContain('这些说法都知道是什么意思')
+    const choose = (name: string, field: string): Promise<void> =>
+      wrapper.get(`select.field[aria-label^="${name}"]`).setValue(field)
+    await choose('状态', '')
+    expect(wrapper.find('select.meaning').exists()).toBe(false)
+    await choose('备注', 'status')
+    await flushPromises()
+    expect(asked).toEqual([undefined, '备注'])
+    expect(wrapper.text()).toContain('白送')
+    await wrapper.get('select.meaning').setValue('refunded')
+    await wrapper.get('form').trigger('submit')
+    await flushPromises()
+    const sent = calls.find((call) => call.path.endsWith('/check'))
+    expect(sent?.body).toMatchObject({
+      mapping: { 备注: 'status', 状态: '-' },
+      statuses: { 别的: 'open', 白送: 'refunded' },
+    })
+  })
+
   it('asks before it imports for real, with what the trial run said', async () => {
     const checked: Task = {
       ...TASK,
@@ -211,6 +288,7 @@ describe('the page of an import', () => {
             },
           ],
           by_code: [{ code: 'bad_amount', rows: 1 }],
+          unknown_statuses: [],
           counted_all: true,
         },
         [`POST /v1/imports/${ID}/start`]: { ...checked, dry_run: false, state: 'queued' },
@@ -317,6 +395,7 @@ describe('rows that the same file does not better', () => {
         [`GET /v1/imports/${ID}/bad-rows`]: {
           items: codes.map((code) => row(code, 'V009')),
           by_code: codes.map((code) => ({ code, rows: 2 })),
+          unknown_statuses: [],
           counted_all: true,
         },
       },
