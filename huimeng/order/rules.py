@@ -231,3 +231,4 @@ class Known(msgspec.Struct, frozen=True):
 
     order_id: int
     content_hash: bytes
+    created_at: datetime

@@ -243,12 +243,12 @@ class OrderNoShelf(Shelf):
         yield _by_identity(keys)
 
     def read(self, results: Sequence[Sequence[tuple[Any, ...]]]) -> Mapping[Key, Any]:
-        return {(r[0], r[1], r[2], r[3], r[4]): Known(r[5], bytes(r[6])) for r in results[0]}
+        return {(r[0], r[1], r[2], r[3], r[4]): Known(r[5], bytes(r[6]), r[7]) for r in results[0]}
 
 
 def _by_identity(keys: Sequence[Key]) -> Statement:
     return (
-        "select t.cell_id, t.store_id, t.business_day, t.order_no, t.source, t.order_id, t.content_hash "
+        "select t.cell_id, t.store_id, t.business_day, t.order_no, t.source, t.order_id, t.content_hash, t.created_at "
         "from json_to_recordset(%s) as k(c bigint, s bigint, d date, n text, u text) "
         "join orders t on t.cell_id = k.c and t.store_id = k.s and t.business_day = k.d and t.order_no = k.n "
         "and t.source = k.u",
@@ -275,7 +275,7 @@ class FirstOrderShelf(Shelf):
 async def find_by_identity(conn: Connection, keys: Sequence[Key]) -> dict[Key, Known]:
     sql, params = _by_identity(keys)
     cursor = await conn.execute(sql, params)
-    return {(r[0], r[1], r[2], r[3], r[4]): Known(r[5], bytes(r[6])) for r in await cursor.fetchall()}
+    return {(r[0], r[1], r[2], r[3], r[4]): Known(r[5], bytes(r[6]), r[7]) for r in await cursor.fetchall()}
 
 
 async def get_order(conn: Connection, cell_id: int, order_id: int) -> Order | None:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import random
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -211,30 +212,31 @@ class Killed(Exception):
 
 
 @pytest.mark.usefixtures("members")
-@pytest.mark.parametrize("at", [1, 9, 25, 60, 100])
+@pytest.mark.parametrize("kills", [[1], [9], [25], [60], [100], [9, 20], [30, 5, 12]])
 async def test_a_killed_import_goes_on(
-    bench: Bench, shop: Shop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, at: int
+    bench: Bench, shop: Shop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kills: list[int]
 ) -> None:
+    """Also one that is killed again before it has come to where it was."""
     monkeypatch.setattr(taking, "_JOB_SAVED_SECONDS", 0.0)
     monkeypatch.setattr(taking, "_WINDOW_WEIGHT", 40)
     rows = order_rows(days=28, orders=4)
     await import_orders(bench, shop.merchant_id, write(tmp_path / "a.csv", rows[10:12]))
     rows[11][7] = "1.23"
     path = write(tmp_path / "orders.csv", rows)
-    orders = 0
     land = taking.OrderTaker._land
 
-    async def killed(self: taking.OrderTaker) -> None:
-        nonlocal orders
-        await land(self)
-        orders += 1
-        if orders == at:
-            raise Killed
+    for at in kills:
+        landed = itertools.count(1)
 
-    with monkeypatch.context() as patch:
-        patch.setattr(taking.OrderTaker, "_land", killed)
-        with pytest.raises(Killed):
-            await import_orders(bench, shop.merchant_id, path)
+        async def killed(self: taking.OrderTaker, at: int = at, landed: Iterator[int] = landed) -> None:
+            await land(self)
+            if next(landed) == at:
+                raise Killed
+
+        with monkeypatch.context() as patch:
+            patch.setattr(taking.OrderTaker, "_land", killed)
+            with pytest.raises(Killed):
+                await import_orders(bench, shop.merchant_id, path)
 
     result = await import_orders(bench, shop.merchant_id, path)
 

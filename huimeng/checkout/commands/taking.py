@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from datetime import date
+from datetime import date, datetime
 from typing import Any, Literal
 
 import msgspec
@@ -34,10 +34,11 @@ _NOTHING_TAKEN = {"points_taken": 0, "growth_taken": 0}
 
 
 class ImportOutcome(msgspec.Struct, frozen=True):
-    """created, unchanged (it was there, the same) or conflict (it was there, different)."""
+    """created, unchanged (it was there, the same) or conflict (it was there, different); since when it was there."""
 
     outcome: str
     order_id: int
+    since: datetime | None = None
 
 
 class _Taking(Command):
@@ -197,7 +198,7 @@ class _Taking(Command):
                 [(tender.kind, tender.amount_fen) for tender in order.tenders],
             ),
         )
-        rows.put(ORDER_NO, self.identity, Known(order_id, self._hash()))
+        rows.put(ORDER_NO, self.identity, Known(order_id, self._hash(), rows.now))
         counts = order.member_id is not None and self.final != "voided"
         if counts and rows.get(EARNING_RULES, (cell_id,)).rules.needs_first_order:
             rows.put(FIRST_ORDER, (cell_id, order.member_id), True)
@@ -264,7 +265,7 @@ class ImportOrder(_Taking):
         known = rows.get(ORDER_NO, self.identity)
         if known is not None:
             same = known.content_hash == self._content
-            return ImportOutcome("unchanged" if same else "conflict", known.order_id)
+            return ImportOutcome("unchanged" if same else "conflict", known.order_id, known.created_at)
         # What did not last earns nothing: earning it and taking it back would come to the same.
         self.earns = self.earns and self.final == "completed"
         order_id, _, _ = self._take(rows)

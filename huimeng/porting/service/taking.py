@@ -27,7 +27,7 @@ from huimeng.porting.service.importing import Context, ImportOptions, Told, enqu
 from huimeng.porting.service.refunding import Refunder
 from huimeng.porting.service.reporting import ConflictReport
 from huimeng.porting.store.faults_file import FaultFile
-from huimeng.porting.store.jobs import Job, orders_since
+from huimeng.porting.store.jobs import Job
 from huimeng.porting.store.spill import Spill
 
 # Under way at once: a big batch in the Teller's hands and the next one waiting, so that it is never idle.
@@ -88,15 +88,11 @@ class OrderTaker:
         self._saved_at = time.monotonic()
         self._lines = 0
         self._total = 0
-        self._counts = {"created": 0, "unchanged": 0, "conflict": 0, "refused": 0, "members_created": 0} | job.counts
+        names = ("created", "unchanged", "conflict", "refused", "members_created")
+        self._counts = {name: job.counts.get(name, 0) for name in names}
 
     async def run(self, spill: Spill) -> dict[str, int]:
         """The counts; what a killed run had taken after its position counts as created by this job."""
-        taken = 0
-        if self._job.resumed:
-            async with self._context.db.reader(self._merchant_id) as conn:
-                since = self._job.started_at
-                taken = await orders_since(conn, self._cell_id, self._options.source, self._job.position, since)
         days = spill.days()
         self._total = sum(spill.lines(day) for day in days)
         after = self._job.position.toordinal() if self._job.position is not None else 0
@@ -113,9 +109,6 @@ class OrderTaker:
             await self._refunder.flush()
         finally:
             self._abandon()
-        taken = min(taken, self._counts["unchanged"])
-        self._counts["created"] += taken
-        self._counts["unchanged"] -= taken
         self._told("write", self._total, self._total, self._counts, last=True)
         return self._counts
 
@@ -201,7 +194,8 @@ class OrderTaker:
             await self._conflicts.add(draft, command.order, outcome.order_id)
         elif draft is not None and draft.returned:
             await self._refunder.given_back(draft, outcome.order_id)
-        self._counts[outcome.outcome] += 1
+        own = self._job.resumed and outcome.since is not None and outcome.since >= self._job.started_at
+        self._counts["created" if own and outcome.outcome == "unchanged" else outcome.outcome] += 1
 
     def _abandon(self) -> None:
         """What was not begun is left; an answer that nobody waits for any more is no surprise."""

@@ -69,17 +69,6 @@ async def save_job(
     )
 
 
-async def orders_since(conn: Connection, cell_id: int, source: str, after: date | None, since: datetime) -> int:
-    """Orders of later business days that were written since a moment: what a killed import had begun of them."""
-    cursor = await conn.execute(
-        "select count(*) from orders where cell_id = %s and source = %s and created_at >= %s "
-        "and (%s::date is null or business_day > %s)",
-        (cell_id, source, since, after, after),
-    )
-    row = await cursor.fetchone()
-    return int(row[0]) if row is not None else 0
-
-
 class Opening(msgspec.Struct, frozen=True):
     """(points, expires_at) of each lot, by expiry; what never expires comes last."""
 
