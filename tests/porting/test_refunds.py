@@ -9,11 +9,12 @@ from typing import Any
 import pytest
 
 from huimeng.infra.database import Database
-from huimeng.porting.service import ImportOptions, ImportResult, import_orders, importing, refunding
+from huimeng.porting.service import ImportOptions, ImportResult, import_orders, importing, refunding, taking
 from tests.conftest import Shop
 from tests.porting.conftest import Bench, as_csv, error_rows
 
 HEADER = ("订单号", "下单时间", "商品编码", "数量", "实付金额", "状态", "原订单号", "退款金额")
+STORE_HEADER = (*HEADER, "门店编码")
 DAY, LATER = "2025-03-01 10:00:00", "2025-03-05 11:00:00"
 
 
@@ -237,6 +238,93 @@ async def test_refunds_of_a_killed_import_are_not_taken_twice(
     assert (await orders(bench.db, shop))["A1"] == (2, 2500, 200, 2)
 
 
+async def test_a_killed_import_tells_all_of_its_refunds(
+    bench: Bench, shop: Shop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of the days that were done those that were refused, of the day that was not those that it had made."""
+    monkeypatch.setattr(taking, "_JOB_SAVED_SECONDS", 0.0)
+    monkeypatch.setattr(taking, "_WINDOW_WEIGHT", 1)
+    later = [[row[0], "2025-03-03 10:00:00", *row[2:]] for row in sold("A3")]
+    before = [*sold(), *sold("A2"), *later]
+    await import_orders(bench, shop.merchant_id, write(tmp_path / "a.csv", before))
+    later[0][5] = "退款成功"
+    rows = [
+        ["A1", DAY, "milk", "-9", "-90.00", "", "", ""],
+        ["B1", "2025-03-02 10:00:00", "milk", "1", "1.00", "", "", ""],
+        *later,
+        *([f"B{day}", f"2025-03-{day:02} 10:00:00", "milk", "1", "1.00", "", "", ""] for day in range(4, 8)),
+    ]
+    path = write(tmp_path / "b.csv", rows)
+    kept, days = importing.keep_job, itertools.count(1)
+
+    async def killed(*args: Any) -> None:
+        if next(days) == 3:
+            raise Killed
+        await kept(*args)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(taking, "keep_job", killed)
+        with pytest.raises(Killed):
+            await import_orders(bench, shop.merchant_id, path)
+    assert (await orders(bench.db, shop))["A3"] == (2, 2500, 2000, 1)
+
+    result = await import_orders(bench, shop.merchant_id, path)
+
+    assert (result.resumed, refunds(result), result.bad_rows) == (True, (1, 0, 1), 1)
+    faults = [(f["line"], f["code"], f["business_day"]) for f in error_rows(result.error_file)]
+    assert faults == [("2", "refund_too_large", "2025-03-01")]
+    assert (await orders(bench.db, shop))["A3"] == (2, 2500, 2000, 1)
+
+
+R1 = ["R1", LATER, "milk", "-1", "-10.00", "", "A1", ""]
+
+
+@pytest.mark.parametrize("stores", [False, True])
+@pytest.mark.parametrize("known", [False, True])
+@pytest.mark.parametrize(
+    ("statuses", "amount", "more"),
+    [
+        (("", ""), "", [R1, ["R2", LATER, "milk", "-2", "-20.00", "", "A1", ""]]),  # too large together
+        (("", ""), "", [["R1", LATER, "milk", "-3", "-30.00", "", "A1", ""]]),
+        (("", ""), "", [R1, ["R1", "2025-03-06 11:00:00", "milk", "-1", "-10.00", "", "A1", ""]]),  # the same twice
+        (("", ""), "", [["R1", LATER, "", "", "-25.00", "", "A1", ""], R1]),  # nothing is left
+        (("", ""), "", [["R1", "2025-02-01 10:00:00", "milk", "-1", "-10.00", "", "A1", ""]]),  # before it was sold
+        (("退款成功", "已完成"), "", [R1]),  # told by a status and by a row
+        (("退款成功", "已完成"), "20.00", []),  # told by a status and by an amount
+        (("", ""), "10.00", [R1]),
+        (("", ""), "20.01", []),
+        (("已退款", "已退款"), "", [R1]),
+        (("已取消", "已取消"), "", [R1]),
+    ],
+)
+async def test_a_check_tells_what_the_import_comes_to(
+    bench: Bench,
+    shop: Shop,
+    tmp_path: Path,
+    statuses: tuple[str, str],
+    amount: str,
+    more: list[list[str]],
+    known: bool,
+    stores: bool,
+) -> None:
+    """Also of orders that are in the same file, in stores that it creates."""
+    rows = sold()
+    if known:
+        await import_orders(bench, shop.merchant_id, write(tmp_path / "a.csv", rows))
+    for row, status in zip(rows, statuses, strict=True):
+        row[5] = status
+    rows[0][7] = amount
+    path = tmp_path / "b.csv"
+    text = [[*row, "s-new" if stores and not known else "s1"] for row in [*more, *rows]]
+    path.write_text(as_csv(text, STORE_HEADER), encoding="utf-8")
+    checked = await import_orders(bench, shop.merchant_id, path, ImportOptions(create_stores=True, dry_run=True))
+    assert known or await orders(bench.db, shop) == {}
+    result = await import_orders(bench, shop.merchant_id, path, ImportOptions(create_stores=True))
+    assert (refunds(checked), checked.bad_rows) == (refunds(result), result.bad_rows)
+    assert sum(refunds(result)) > 0
+    assert error_rows(checked.error_file) == error_rows(result.error_file)
+
+
 @pytest.mark.parametrize("known", [True, False])
 async def test_a_refund_is_known_by_what_is_kept_with_it(
     bench: Bench, shop: Shop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, known: bool
@@ -258,9 +346,6 @@ async def test_a_refund_that_says_something_else_now_is_a_conflict(bench: Bench,
     result = await import_orders(bench, shop.merchant_id, write(tmp_path / "b.csv", [*sold(), refund]))
     assert [f["code"] for f in error_rows(result.error_file)] == ["conflict"]
     assert (await orders(bench.db, shop))["A1"][2] == 1000
-
-
-STORE_HEADER = (*HEADER, "门店编码")
 
 
 @pytest.mark.parametrize("interrupted", [False, True])

@@ -10,9 +10,10 @@ import msgspec
 
 from huimeng.checkout.rules import WantedLine
 from huimeng.order.rules import Line as SoldLine
-from huimeng.order.rules import Order, Status
+from huimeng.order.rules import Order, OrderInput, Status, Tender
 from huimeng.porting.rules.faults import CellFault
 from huimeng.porting.rules.order_rows import Line, RefundRun, StoreKey
+from huimeng.porting.rules.words import OrderStatus
 
 _GONE = (Status.REFUNDED, Status.VOIDED)
 
@@ -72,6 +73,44 @@ def marks(source: str, refund: Refund) -> tuple[str, str]:
     which = msgspec.json.encode([source, refund.store, refund.order_no, refund.number, day])
     said = msgspec.json.encode(refund.lines)
     return hashlib.blake2b(which, digest_size=8).hexdigest(), hashlib.blake2b(said, digest_size=4).hexdigest()
+
+
+def as_stored(order: OrderInput, status: OrderStatus, order_id: int) -> Order:
+    """An order as it stands once it is imported: nothing is left of one that is not completed."""
+    gone = status != "completed"
+    lines = {
+        number: SoldLine(
+            number,
+            line.line_key,
+            line.sku,
+            line.product,
+            line.category,
+            quantity := Decimal(line.quantity),
+            line.list_fen,
+            line.paid_fen,
+            quantity if gone else Decimal(0),
+            line.paid_fen if gone else 0,
+            *(0, 0, 0, 0),
+        )
+        for number, line in enumerate(order.lines, 1)
+    }
+    return Order(
+        0,
+        order_id,
+        order.source,
+        order.store_id,
+        order.business_day,
+        order.order_no,
+        order.member_id,
+        order.ordered_at,
+        sum(line.list_fen for line in order.lines),
+        order.paid_fen,
+        order.paid_fen if gone else 0,
+        Status.VOIDED if status == "voided" else Status.REFUNDED if gone else Status.COMPLETED,
+        order.ordered_at,
+        lines,
+        [Tender(tender.kind, tender.amount_fen) for tender in order.tenders],
+    )
 
 
 def parts_given_back(order: Order, lines: Sequence[Line]) -> list[WantedLine]:

@@ -86,7 +86,7 @@ class _Check:
                         draft.first_line, "unknown_member", value=shown(draft.member), order_no=draft.order_no
                     )
                 else:
-                    store_id = draft.store if isinstance(draft.store, int) else _TO_BE_CREATED
+                    store_id = self._refunder.store_of(draft.store) or _TO_BE_CREATED
                     drafts.append((draft, order_input(draft, self._options.source, day, store_id, member_id)))
             if fault is not None:
                 self.counts["refused"] += 1
@@ -116,14 +116,11 @@ class _Check:
             there = known.get(key)
             if there is None:
                 self.counts["created"] += 1
-                if draft.order_no in self._refunder.named:
-                    self._refunder.expected.add(draft.order_no)
-                if draft.returned:
-                    self._refunder.counts["refunds_created"] += 1
+                await self._refunder.expect(draft, order)
             elif there.content_hash == content_hash(order, draft.status):
                 self.counts["unchanged"] += 1
                 if draft.returned:
-                    await self._refunder.given_back(draft, there.order_id)
+                    await self._refunder.given_back(draft, order, there.order_id)
             elif await self._refunder.differs(draft, order, there.order_id):
                 self.counts["unchanged"] += draft.status != "completed"
             else:

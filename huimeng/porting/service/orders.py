@@ -168,7 +168,9 @@ async def _dry(context: Context, plan: _Plan, path: Path, folder: Path, errors: 
     errors.begin()
     read = await _read(plan, folder, errors, told)
     try:
-        refunder = _refunder(context, plan, errors, {}, None)
+        # No order is in a store that is still to be created.
+        stores = {code: -number for number, code in enumerate(read.new_stores, 1)}
+        refunder = _refunder(context, plan, errors, stores, None)
         refunder.named = {number for number in read.refunded() if number}
         counts = await check_orders(context, _finder(context, plan), read.spill, plan.options, errors, told, refunder)
         await refunder.run(read.refunds)
@@ -187,7 +189,7 @@ async def _real(context: Context, plan: _Plan, path: Path, folder: Path, errors:
     read = await _read(plan, folder, errors, told)
     try:
         stores = await _create_stores(context, merchant_id, read.new_stores)
-        refunder = _refunder(context, plan, errors, stores, job.started_at)
+        refunder = _refunder(context, plan, errors, stores, job.started_at if job.resumed else None)
         refunder.counts |= {name: job.counts[name] for name in refunder.counts if name in job.counts}
         taker = OrderTaker(
             context, _finder(context, plan), plan.keys, job, plan.options, stores, errors, told, refunder

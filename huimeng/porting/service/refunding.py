@@ -11,18 +11,19 @@ from typing import Literal
 import msgspec
 
 from huimeng.checkout.commands import RefundOrder
-from huimeng.checkout.rules import WantedLine, plan_refund
+from huimeng.checkout.rules import WantedLine, is_done, plan_refund
 from huimeng.kernel.errors import BusinessError
 from huimeng.kernel.ids import cell_of
 from huimeng.merchant.values import Merchant
 from huimeng.order.rules import Order, OrderInput, Status, content_hash
 from huimeng.order.store import find_by_identity
 from huimeng.porting.rules.faults import CellFault, RowFault
-from huimeng.porting.rules.order_rows import is_return
+from huimeng.porting.rules.order_rows import StoreKey, is_return
 from huimeng.porting.rules.orders import Draft
 from huimeng.porting.rules.refunds import (
     BrokenRefund,
     Refund,
+    as_stored,
     gather,
     lines_to_end,
     marks,
@@ -43,7 +44,8 @@ Outcome = Literal["created", "unchanged"]
 class _Wish(msgspec.Struct, frozen=True):
     """What is to become of a stored order. refund None: returned lines of it, or all of it when there are none.
 
-    order_no: as the row has it, so a refund's own number where it has one.
+    order_no: as the row has it, so a refund's own number where it has one. day: of the order that says so itself, by
+    which an import that goes on knows what it has told; "" for rows of their own, which are all looked at again.
     """
 
     order_id: int
@@ -52,12 +54,13 @@ class _Wish(msgspec.Struct, frozen=True):
     refund: Refund | None = None
     numbers: tuple[int, ...] = ()
     void: bool = False
+    day: str = ""
 
 
 class Refunder:
     """Counts refunds_created, refunds_unchanged, refunds_refused and left_out; dry: nothing is sent.
 
-    since: when the job began, whose own refunds count as created when it goes on.
+    since: when a job began that goes on, whose own refunds count as created; None: it has just begun.
     """
 
     def __init__(
@@ -70,9 +73,9 @@ class Refunder:
         since: datetime | None,
     ) -> None:
         self.counts = {"refunds_created": 0, "refunds_unchanged": 0, "refunds_refused": 0, "left_out": 0}
-        # Orders that a dry run would create, of those that refunds of the file name.
+        # What refunds of the file name; a dry run keeps the orders of it that would be created.
         self.named: set[str] = set()
-        self.expected: set[str] = set()
+        self._expected: dict[str, list[Sale]] = {}
         self._context = context
         self._merchant_id = merchant.merchant_id
         self._cell_id = cell_of(merchant.merchant_id)
@@ -82,13 +85,34 @@ class Refunder:
         self._stores = stores
         self._since = since
         self._waiting: list[_Wish] = []
+        # Of a dry run: orders as they would then stand, and the reasons of the refunds that it would write.
         self._planned: dict[int, Order] = {}
+        self._reasons: dict[int, list[tuple[str, datetime]]] = {}
+
+    def store_of(self, key: StoreKey) -> int | None:
+        """By id: a store that this file creates is only a code the first time."""
+        return key if isinstance(key, int) else self._stores.get(key)
 
     # Orders of the file that turn out to be refunded.
 
-    async def given_back(self, draft: Draft, order_id: int) -> None:
+    async def expect(self, draft: Draft, order: OrderInput) -> None:
+        """An order that a dry run would create."""
+        if not draft.returned and draft.order_no not in self.named:
+            return
+        found = as_stored(order, draft.status, -1 - len(self._planned))
+        self._planned[found.order_id] = found
+        if order.paid_fen >= 0:
+            sale = Sale(found.order_id, order.store_id, order.business_day)
+            self._expected.setdefault(order.order_no, []).append(sale)
+        if found.status in _GONE:
+            self._reasons[found.order_id] = [(_REASON, found.created_at)]
+        if draft.returned:
+            await self.given_back(draft, order, found.order_id)
+
+    async def given_back(self, draft: Draft, order: OrderInput, order_id: int) -> None:
         """A completed order of which lines were given back since."""
-        await self._add(_Wish(order_id, draft.first_line, draft.order_no, numbers=draft.returned))
+        day = order.business_day.isoformat()
+        await self._add(_Wish(order_id, draft.first_line, draft.order_no, numbers=draft.returned, day=day))
 
     async def differs(self, draft: Draft, order: OrderInput, order_id: int) -> bool:
         """Whether an order that is there otherwise is one that is refunded now; if not, it is a conflict."""
@@ -98,8 +122,8 @@ class Refunder:
                 known = (await find_by_identity(conn, [key])).get(key)
             if known is None or known.content_hash != content_hash(order, "completed"):
                 return False
-            void = draft.status == "voided"
-            await self._add(_Wish(order_id, draft.first_line, draft.order_no, void=void))
+            void, on = draft.status == "voided", order.business_day.isoformat()
+            await self._add(_Wish(order_id, draft.first_line, draft.order_no, void=void, day=on))
             return True
         if draft.status != "completed" or not is_return(draft.lines):
             return False
@@ -109,7 +133,8 @@ class Refunder:
             return False
         day = order.business_day.toordinal()
         refund = Refund(draft.store, draft.order_no, draft.order_no, day, draft.first_line, tuple(draft.lines))
-        await self._add(_Wish(order_id, draft.first_line, draft.order_no, refund))
+        on = order.business_day.isoformat()
+        await self._add(_Wish(order_id, draft.first_line, draft.order_no, refund, day=on))
         return True
 
     async def closed(self, found: Sequence[tuple[Draft, OrderInput]]) -> None:
@@ -117,12 +142,13 @@ class Refunder:
         keys = [(self._cell_id, order.store_id, order.business_day, order.order_no, order.source) for _, order in found]
         async with self._context.db.reader(self._merchant_id) as conn:
             known = await find_by_identity(conn, keys)
-        for (draft, _), key in zip(found, keys, strict=True):
+        for (draft, order), key in zip(found, keys, strict=True):
             there = known.get(key)
             if there is None:
                 self.counts["left_out"] += 1
             else:
-                await self._add(_Wish(there.order_id, draft.first_line, draft.order_no, void=True))
+                on = order.business_day.isoformat()
+                await self._add(_Wish(there.order_id, draft.first_line, draft.order_no, void=True, day=on))
 
     # Refunds that are rows of their own.
 
@@ -144,11 +170,10 @@ class Refunder:
                 continue
             number = refund.number or refund.order_no
             try:
-                sale = self._sale(refund, day, sales.get(refund.order_no, []))
+                there = [*sales.get(refund.order_no, ()), *self._expected.get(refund.order_no, ())]
+                sale = self._sale(refund, day, there)
             except CellFault as fault:
-                if self._options.dry_run and refund.order_no in self.expected:
-                    self.counts["refunds_created"] += 1
-                elif not refund.returned:
+                if not refund.returned:
                     # An order that was not taken has said so itself.
                     self._refuse(RowFault(refund.first_line, fault.code, note=fault.note, order_no=number))
                 continue
@@ -156,7 +181,7 @@ class Refunder:
 
     def _sale(self, refund: Refund, day: date, sales: Sequence[Sale]) -> Sale:
         """CellFault when the order isn't there, or when it can't be told which of several is meant."""
-        store_id = refund.store if isinstance(refund.store, int) else self._stores.get(refund.store)
+        store_id = self.store_of(refund.store)
         here = [sale for sale in sales if sale.store_id == store_id]
         same_day = [sale for sale in here if sale.business_day == day]
         if refund.returned or (refund.number == refund.order_no and same_day):
@@ -194,46 +219,54 @@ class Refunder:
         async with self._context.db.reader(self._merchant_id) as conn:
             orders = dict(await load_orders(conn, self._cell_id, ids))
             reasons = await reasons_of(conn, self._cell_id, ids)
-        orders |= {order_id: order for order_id, order in self._planned.items() if order_id in orders}
+        for order_id in ids:
+            if order_id in self._planned:
+                orders[order_id] = self._planned[order_id]
+            reasons.setdefault(order_id, []).extend(self._reasons.get(order_id, ()))
         await asyncio.gather(*(self._one(wish, orders[wish.order_id], reasons) for wish in wishes))
 
     async def _one(self, wish: _Wish, order: Order, reasons: Mapping[int, Sequence[tuple[str, datetime]]]) -> None:
-        refund = wish.refund
+        refund, told = wish.refund, reasons[wish.order_id]
         try:
             reason = _REASON
             if refund is not None and not refund.returned:
-                # By id: a store that this file creates is only a code the first time.
-                store = self._stores.get(refund.store, 0) if isinstance(refund.store, str) else refund.store
+                store = self.store_of(refund.store) or 0
                 which, said = marks(self._options.source, msgspec.structs.replace(refund, store=store))
-                told = reasons.get(wish.order_id, ())
                 before = next(((r, at) for r, at in told if f"#{which}" in r), None)
                 if before is not None:
                     if not before[0].endswith(said):
                         raise CellFault("conflict", refund.number)
-                    new = self._since is not None and before[1] >= self._since
-                    self.counts["refunds_created" if new else "refunds_unchanged"] += 1
+                    self._count_told([before])
                     return
                 if any(r == _REASON for r, _ in told):
                     raise CellFault("refund_told_otherwise", refund.order_no)
                 reason = f"{_REASON} {refund.number} #{which}:{said}"
             wanted = _wanted(wish, order)
             if wanted is not None and not wanted:
-                self.counts["refunds_unchanged"] += 1
+                self._count_told([each for each in told if each[0] == _REASON])
                 return
             await self._send(wish, order, wanted, reason)
         except CellFault as fault:
-            self._refuse(RowFault(wish.line, fault.code, note=fault.note, order_no=wish.order_no))
+            self._refuse(RowFault(wish.line, fault.code, "", "", fault.note, wish.day, wish.order_no))
         except BusinessError as refusal:
             zh, en = refusal.text("zh"), refusal.text("en")
-            self._refuse(RowFault(wish.line, "refused", note=zh, order_no=wish.order_no, note_en=en))
+            self._refuse(RowFault(wish.line, "refused", "", "", zh, wish.day, wish.order_no, en))
         else:
             self.counts["refunds_created"] += 1
+
+    def _count_told(self, told: Sequence[tuple[str, datetime]]) -> None:
+        """A refund that is there already, by the refunds that may be it: created by this job, or before it."""
+        own = self._since is not None and any(at >= self._since for _, at in told)
+        self.counts["refunds_created" if own else "refunds_unchanged"] += 1
 
     async def _send(self, wish: _Wish, order: Order, wanted: list[WantedLine] | None, reason: str) -> None:
         if self._options.dry_run:
             for part in plan_refund(order, wanted, self._currency):
                 order.lines[part.line_no] = part.after
+            if wish.void or is_done(order):
+                order.status = Status.VOIDED if wish.void else Status.REFUNDED
             self._planned[order.order_id] = order
+            self._reasons.setdefault(order.order_id, []).append((reason, order.created_at))
             return
         # The same when it is sent again because no answer came; another once the order stands otherwise.
         state = [order.order_id, order.refunded_fen, [str(line.refunded_quantity) for line in order.lines.values()]]

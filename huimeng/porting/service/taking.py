@@ -192,8 +192,8 @@ class OrderTaker:
                 self._counts["unchanged"] += draft.status != "completed"
                 return
             await self._conflicts.add(draft, command.order, outcome.order_id)
-        elif draft is not None and draft.returned:
-            await self._refunder.given_back(draft, outcome.order_id)
+        elif draft is not None and command is not None and draft.returned:
+            await self._refunder.given_back(draft, command.order, outcome.order_id)
         own = self._job.resumed and outcome.since is not None and outcome.since >= self._job.started_at
         self._counts["created" if own and outcome.outcome == "unchanged" else outcome.outcome] += 1
 
