@@ -261,7 +261,7 @@ async def find_members(
         tail = sealing.tail_index(keys, KINDS["phone"].code, value)
         ids = await store.member_ids_by_tail(conn, cell_id, tail, before, limit + 1)
     elif name == "member_id":
-        number = int(value) if value.isascii() and value.isdigit() else 0
+        number = int(value) if value.isascii() and value.isdigit() and len(value) <= 19 else 0
         ids = [number] if 0 < number < before else []
     elif name in KINDS:
         found = await find_by_identity(conn, cell_id, keys, KINDS[name].name, value)
