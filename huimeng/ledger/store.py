@@ -160,7 +160,7 @@ async def history(conn: Connection, cell_id: int, account: int, before_seq: int 
         "select seq, unit, kind, case when credit_account = %s then amount else -amount end, lot_id, ref_id, "
         "reverses, balance_after, occurred_at, booked_on from transfer "
         "where cell_id = %s and greatest(debit_account, credit_account) = %s and seq < %s order by seq desc limit %s",
-        (account, cell_id, account, before_seq or 2**62, limit),
+        (account, cell_id, account, 2**63 - 1 if before_seq is None else before_seq, limit),
     )
     return [HistoryRow(*row) for row in await cursor.fetchall()]
 

@@ -309,7 +309,7 @@ async def list_orders(
     """
     conditions: dict[str, Any] = {
         "t.cell_id = %s": cell_id,
-        "t.order_id < %s": before_id or 2**62,
+        "t.order_id < %s": 2**63 - 1 if before_id is None else before_id,
         "t.member_id = %s": member_id,
         "t.store_id = any(%s)": None if stores is None else list(stores),
         "t.business_day >= %s": first_day,

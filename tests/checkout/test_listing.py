@@ -94,6 +94,11 @@ async def test_conditions_that_are_none(
     assert (answer.status_code, answer.json()["code"]) == (status, code)
 
 
+async def test_nothing_comes_before_the_first(client: httpx.AsyncClient) -> None:
+    await order(client, "A", "2026-03-01")
+    assert (await client.get("/v1/orders", params={"cursor": "0"})).json() == {"items": [], "next_cursor": None}
+
+
 async def test_an_order_has_a_tag_that_a_refund_changes(client: httpx.AsyncClient) -> None:
     address = f"/v1/orders/{await order(client, 'A', '2026-03-01')}"
     tag = (await client.get(address)).headers["etag"]
