@@ -95,7 +95,7 @@ def _refund_line(line: Line, part: WantedLine, currency: str) -> LineRefund:
     else:
         paid_for = int(line.paid_fen * (line.refunded_quantity + quantity) / line.quantity)
         amount = towards_zero(paid_for, step_fen(currency)) - line.refunded_fen
-        if (amount < 0) != (left_fen < 0):
+        if not left_fen or (amount < 0) != (left_fen < 0):
             # Amounts that went back earlier have paid for this piece already.
             amount = 0
     if not min(0, left_fen) <= amount <= max(0, left_fen):

@@ -290,6 +290,14 @@ async def test_a_piece_after_a_generous_amount_gives_nothing_more_back(desk: Des
     assert (rest.amount_fen, rest.points_taken, rest.status) == (4000, 40, "refunded")
 
 
+async def test_a_piece_of_a_deposit_that_is_given_back_already(desk: Desk) -> None:
+    """The same of a negative line, all of whose money went with the first piece."""
+    order = await desk.complete(desk.order(None, line(10_000), line(-900, "3")))
+    await desk.refund(order.order_id, part(2, "1", -900))
+    assert (await desk.refund(order.order_id, part(2, "1"))).amount_fen == 0
+    assert (await desk.refund(order.order_id)).amount_fen == 10_000
+
+
 async def test_the_answer_tells_the_points_balance_also_when_only_growth_was_earned(desk: Desk) -> None:
     await desk.rule("成长值", unit=Unit.GROWTH)
     member_id = await desk.join()
