@@ -91,6 +91,9 @@ class AdjustPoints(Command):
         self.fingerprint = fingerprint
         self.weight = 6
 
+    def nowhere(self) -> MemberNotFound:
+        return MemberNotFound(str(self.member_id))
+
     def needs(self) -> Needs:
         yield MEMBER_STATUS, (self.cell_id, self.member_id)
         yield from account_needs(self.cell_id, self.member_id, self.unit)

@@ -180,9 +180,10 @@ async def test_hostile_refunds(client: httpx.AsyncClient, desk: Desk, name: str,
     status, found = await send(client, f"/v1/orders/{order.order_id}/refunds", body)
     assert (status, found["code"]) in {(400, "invalid_input"), (422, "refund_too_large")}, found
     assert await desk.counts() == before
-    for order_id in ("0", "-1", "x", "9" * 30, "%00", "1024000"):
+    for order_id in ("0", "-1", "x", "9" * 30, "%00", "1024000", "5"):
         status, found = await send(client, f"/v1/orders/{order_id}/refunds", {})
         assert (status, found.get("code")) in {(400, "invalid_input"), (404, "not_found")}, order_id
+        assert found.get("what", "order") == "order"
 
 
 async def test_every_write_needs_a_key(client: httpx.AsyncClient, desk: Desk) -> None:

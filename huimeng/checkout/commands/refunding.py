@@ -64,6 +64,9 @@ class RefundOrder(Command):
         self.by = acting()
         self.weight = 20
 
+    def nowhere(self) -> NotFound:
+        return NotFound("order")
+
     def needs(self) -> Needs:
         key = (self.cell_id, self.order_id)
         return [(ORDER, key), (EARNING, key), (EARNING_RULES, (self.cell_id,))]
@@ -88,7 +91,7 @@ class RefundOrder(Command):
     def decide(self, rows: Rows) -> RefundOut:
         key = (self.cell_id, self.order_id)
         if rows.get(ORDER, key) is None:
-            raise NotFound("order")
+            raise self.nowhere()
         order: Order = rows.edit(ORDER, key)
         before = _status(order)
         currency = rows.get(EARNING_RULES, (self.cell_id,)).currency

@@ -16,7 +16,7 @@ from huimeng.infra.teller.memory import Memory, Need
 from huimeng.infra.teller.rows import Event, Rows
 from huimeng.infra.teller.shelf import Shelf, Statement, packed
 from huimeng.infra.teller.wire import Found, Wire
-from huimeng.kernel.errors import BusinessError, IdempotencyKeyReused, NotFound
+from huimeng.kernel.errors import BusinessError, IdempotencyKeyReused
 from huimeng.kernel.ids import merchant_of
 
 Outcome = Reply | Exception
@@ -159,7 +159,7 @@ class Batch:
 
     def _decide(self, command: Command) -> Outcome:
         if command.cell_id not in self.rows.heads:
-            return NotFound("merchant")
+            return command.nowhere()
         if command.key is not None:
             kept = self._answers.get((command.cell_id, command.key))
             if kept is not None:

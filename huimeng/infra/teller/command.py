@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from huimeng.kernel.errors import BusinessError, NotFound
+
 if TYPE_CHECKING:
     from huimeng.infra.teller.rows import Rows
 
@@ -33,6 +35,10 @@ class Command:
     def more(self, rows: Rows) -> Needs:
         """A second round that depends on the first; rows already loaded are not loaded again."""
         return ()
+
+    def nowhere(self) -> BusinessError:
+        """What is answered when there is no such cell, as an id tells that nobody was given."""
+        return NotFound("merchant")
 
     def decide(self, rows: Rows) -> Any:
         """Changes rows and returns the answer (a msgspec Struct), or raises a BusinessError and leaves no trace."""
