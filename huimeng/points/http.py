@@ -18,6 +18,7 @@ from huimeng.infra.http import (
     parse_id,
     run_command,
     run_write,
+    strict,
     tagged,
     with_tag,
     write_key,
@@ -92,10 +93,11 @@ async def create_rule(
     request: Req, data: Annotated[schemas.RuleIn, Body(examples=schemas.RULE_EXAMPLES)], key: Key = ""
 ) -> Response[bytes]:
     principal = caller(request, "rules:write")
+    body = await strict(request, schemas.RuleIn)
 
     async def produce(conn: Any) -> schemas.RuleOut:
         stores = await load_stores(conn, principal.merchant_id)
-        wanted = schemas.rule_input(data, stores)
+        wanted = schemas.rule_input(body, stores)
         told = await service.create_rule(conn, principal.merchant_id, wanted, actor=principal.actor, now=utc_now())
         return schemas.rule_out(told, stores)
 
@@ -136,11 +138,12 @@ async def create_draft(
     request: Req, data: Annotated[schemas.NewDraftIn, Body(examples=schemas.RULE_EXAMPLES)], key: Key = ""
 ) -> Response[bytes]:
     principal = caller(request, "rules:write")
-    rule_id = None if data.rule_id is None else parse_id(data.rule_id, "rule_id")
+    body = await strict(request, schemas.NewDraftIn)
+    rule_id = None if body.rule_id is None else parse_id(body.rule_id, "rule_id")
 
     async def produce(conn: Any) -> schemas.DraftOut:
         stores = await load_stores(conn, principal.merchant_id)
-        wanted = schemas.rule_input(data, stores)
+        wanted = schemas.rule_input(body, stores)
         draft = await service.save_draft(
             conn, principal.merchant_id, wanted, rule_id=rule_id, actor=principal.actor, now=utc_now()
         )
@@ -178,12 +181,12 @@ async def change_draft(
 ) -> Response[bytes]:
     principal = caller(request, "rules:write")
     number = parse_id(draft_id, "draft_id")
-    tags = expected(request)
+    body, tags = await strict(request, schemas.DraftIn), expected(request)
 
     async def produce(conn: Any) -> schemas.DraftOut:
         check_expected(tags, await _draft_out(conn, principal.merchant_id, number))
         stores = await load_stores(conn, principal.merchant_id)
-        wanted = schemas.rule_input(data, stores)
+        wanted = schemas.rule_input(body, stores)
         draft = await service.save_draft(
             conn, principal.merchant_id, wanted, draft_id=number, actor=principal.actor, now=utc_now()
         )
@@ -211,10 +214,11 @@ async def publish_draft(
 ) -> Response[bytes]:
     principal = caller(request, "rules:write")
     number = parse_id(draft_id, "draft_id")
+    body = await strict(request, schemas.PublishIn)
 
     async def produce(conn: Any) -> schemas.RuleOut:
         told = await service.publish_draft(
-            conn, principal.merchant_id, number, at=data.at, actor=principal.actor, now=utc_now()
+            conn, principal.merchant_id, number, at=body.at, actor=principal.actor, now=utc_now()
         )
         return schemas.rule_out(told, await load_stores(conn, principal.merchant_id))
 
@@ -280,7 +284,7 @@ async def change_rule(
 ) -> Response[bytes]:
     principal = caller(request, "rules:write")
     number = parse_id(rule_id, "rule_id")
-    tags = expected(request)
+    body, tags = await strict(request, schemas.RuleChange), expected(request)
 
     async def produce(conn: Any) -> schemas.RuleOut:
         check_expected(tags, await _rule_detail(conn, principal.merchant_id, number))
@@ -289,10 +293,10 @@ async def change_rule(
             conn,
             principal.merchant_id,
             number,
-            schemas.rule_input(data, stores),
+            schemas.rule_input(body, stores),
             actor=principal.actor,
             now=utc_now(),
-            expected_version=data.expected_version,
+            expected_version=body.expected_version,
         )
         return schemas.rule_out(told, stores)
 
@@ -397,14 +401,15 @@ async def adjust(
     principal = caller(request, "points:write")
     name, fingerprint = await write_key(request)
     number = parse_id(member_id, "member_id")
+    body = await strict(request, schemas.AdjustmentIn)
     command = AdjustPoints(
         cell_of_entity(principal.merchant_id, number),
         number,
-        schemas.UNITS[data.unit],
-        data.amount,
-        reason=data.reason,
+        schemas.UNITS[body.unit],
+        body.amount,
+        reason=body.reason,
         actor=principal.actor,
-        expires_at=data.expires_at,
+        expires_at=body.expires_at,
         key=name,
         fingerprint=fingerprint,
     )

@@ -110,6 +110,30 @@ async def test_a_malformed_rule_is_refused(client: httpx.AsyncClient, body: Any)
     assert (await client.get(RULES)).json()["items"] == []
 
 
+@pytest.mark.parametrize("change", [{"minimum_fen": "100"}, {"cap_per_day": 5.0}, {"effective_until": 1893456000}])
+async def test_a_number_of_a_rule_is_a_number_and_a_time_a_time(
+    client: httpx.AsyncClient, change: dict[str, Any]
+) -> None:
+    """Neither the text of one nor a float, nor seconds since 1970."""
+    good = {"name": "x", "points_per_yuan": "1"}
+    rule = f"{RULES}/{(await write(client, 'POST', RULES, good)).json()['rule_id']}"
+    draft = f"{RULES}/drafts/{(await write(client, 'POST', f'{RULES}/drafts', good)).json()['draft_id']}"
+    asked = [("POST", RULES), ("PUT", rule), ("POST", f"{RULES}/drafts"), ("PUT", draft)]
+    answers = [await write(client, method, path, {**good, **change}) for method, path in asked]
+    answers.append(await write(client, "POST", f"{draft}/publish", {"at": 1893456000}))
+    assert [(answer.status_code, answer.json()["code"]) for answer in answers] == [(400, "invalid_input")] * 5
+    assert len((await client.get(RULES)).json()["items"]) == 1
+    assert (await client.get(rule)).json()["newest_version"] == 1
+
+
+@pytest.mark.parametrize("change", [{"amount": "100"}, {"amount": 100.0}, {"expires_at": 1893456000}])
+async def test_an_amount_of_points_is_a_number(client: httpx.AsyncClient, join: Join, change: dict[str, Any]) -> None:
+    member = f"/v1/members/{await join()}/points"
+    refused = await write(client, "POST", f"{member}/adjustments", {"amount": 100, "reason": "x", **change})
+    assert (refused.status_code, refused.json()["code"]) == (400, "invalid_input")
+    assert (await client.get(f"{member}/history")).json()["items"] == []
+
+
 async def test_points_of_a_member(client: httpx.AsyncClient, join: Join) -> None:
     member = f"/v1/members/{await join()}/points"
     for example in ADJUSTMENT_EXAMPLES:
@@ -135,6 +159,7 @@ async def test_points_of_a_member(client: httpx.AsyncClient, join: Join) -> None
         (100, 100, "漏积补发"),
     ]
     assert rest["next_cursor"] is None
+    assert (await client.get(f"{member}/history", params={"cursor": "0"})).json()["items"] == []
     assert {row["ref_type"] for row in rows} == {"adjustment"}
 
 
@@ -150,8 +175,11 @@ async def test_nobody_there(client: httpx.AsyncClient) -> None:
     for path in ("", "/lots", "/history"):
         missing = await client.get(f"/v1/members/999424/points{path}")
         assert (missing.status_code, missing.json()["code"]) == (404, "member_not_found")
-    refused = await write(client, "POST", "/v1/members/999424/points/adjustments", {"amount": 1, "reason": "x"})
-    assert (refused.status_code, refused.json()["code"]) == (404, "member_not_found")
+    # The second is no number that this merchant ever gave to anything.
+    for number in ("999424", "5"):
+        path = f"/v1/members/{number}/points/adjustments"
+        refused = await write(client, "POST", path, {"amount": 1, "reason": "x"})
+        assert (refused.status_code, refused.json()["code"]) == (404, "member_not_found")
 
 
 def client_schema() -> Any:
