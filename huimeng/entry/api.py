@@ -6,7 +6,6 @@ import gc
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any
-from urllib.parse import unquote_to_bytes
 
 import msgspec
 from litestar import Litestar, Response, get
@@ -26,7 +25,7 @@ import huimeng.points.http
 import huimeng.porting.http
 from huimeng import __version__
 from huimeng.checkout.service import Till
-from huimeng.entry import openapi
+from huimeng.entry import openapi, queries
 from huimeng.entry.console import Pages, load_bundle
 from huimeng.entry.context import Context, open_context
 from huimeng.entry.front import Front
@@ -40,7 +39,7 @@ from huimeng.infra.teller import Teller
 from huimeng.infra.tracing import start_tracing
 from huimeng.infra.watch import Watch
 from huimeng.kernel.currency import Lang
-from huimeng.kernel.errors import BusinessError, InvalidInput, RateLimited, TooBusy, Unavailable
+from huimeng.kernel.errors import BusinessError, RateLimited, TooBusy, Unavailable
 from huimeng.merchant.authentication import Doorman
 from huimeng.merchant.service.sessions import LogIns
 from huimeng.porting.store.uploads import Uploads
@@ -91,7 +90,8 @@ class Gate:
             if teller.full and scope["method"] != "GET":
                 raise TooBusy()
             _check_type(scope)
-            _check_query(scope["query_string"])
+            if query := scope["query_string"]:
+                queries.check_text(query)
             doorman: Doorman = self._state.authenticate
             called = scope["method"], scope["path"], scope["headers"]
             scope["principal"] = await doorman.authenticate_request(*called)  # type: ignore[typeddict-unknown-key]
@@ -148,21 +148,6 @@ def _check_type(scope: Any) -> None:
             raise UnsupportedMediaType()
 
 
-def _check_query(query: bytes) -> None:
-    """InvalidInput: the database can't be asked for a NUL, and what is no UTF-8 would be read as something else."""
-    if b"%" not in query and query.isascii():
-        return
-    for part in query.split(b"&"):
-        given = unquote_to_bytes(part)
-        name = given.partition(b"=")[0].decode(errors="replace").replace("\0", "")[:100] or "query"
-        if b"\0" in given:
-            raise InvalidInput(name, "holds a NUL", "不能含有空字符")
-        try:
-            given.decode()
-        except UnicodeDecodeError as error:
-            raise InvalidInput(name, "not UTF-8", "不是 UTF-8 编码") from error
-
-
 async def _refuse(refusal: BusinessError, scope: Any, send: Send) -> None:
     languages = [value for name, value in scope["headers"] if name == b"accept-language"]
     lang: Lang = "en" if languages and languages[0].strip().lower().startswith(b"en") else "zh"
@@ -217,11 +202,13 @@ def create_app(opened: AbstractAsyncContextManager[Context] | None = None) -> An
             HTTPException: on_http_exception,
             Exception: on_fault,
         },
+        before_request=queries.refuse_unknown,
         request_max_body_size=BODY_MAX,
         debug=False,
         logging_config=None,
     )
     openapi.complete(app)
+    app.state.parameters = queries.known_parameters(app.openapi_schema)
     return Front(Watch(Gate(app, Pages(app, load_bundle()), app.state)), app.state)
 
 

@@ -91,6 +91,8 @@ class Fuzz:
             for number, case in enumerate(self._boundaries(operation)):
                 if number % boundaries == 0:
                     self._try(case, session)
+                if number == 0:
+                    self._try_unknown(case, session)
             for mode in GenerationMode:
                 self._generate(operation, mode, session, examples)
 
@@ -116,7 +118,8 @@ class Fuzz:
 
         probe()
 
-    def _try(self, case: Any, session: requests.Session) -> None:
+    def _try(self, case: Any, session: requests.Session) -> int:
+        """The answer's status."""
         self._put_real_ids(case)
         for name in session.headers:
             # Who calls is not for the generator to say.
@@ -133,6 +136,16 @@ class Fuzz:
                 said = f"{label}: {failure.title}: {answer.status_code}"
                 sent = f"{case.method} {case.path_parameters} {case.query} {str(case.body)[:300]}"
                 self.faults.setdefault(said, f"{sent} -> {answer.content[:300]!r}")
+        return int(answer.status_code)
+
+    def _try_unknown(self, case: Any, session: requests.Session) -> None:
+        """With a parameter that the document does not have."""
+        case.query = {**(case.query or {}), "no_such": "1"}
+        status = self._try(case, session)
+        if status < 400:
+            self.faults.setdefault(
+                f"{case.operation.label}: an unknown parameter is ignored: {status}", str(case.query)
+            )
 
     def _put_real_ids(self, case: Any) -> None:
         """Most made-up ids are nobody's; some shall be of objects that exist."""

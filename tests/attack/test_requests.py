@@ -73,16 +73,51 @@ def _changed(before: dict[str, str], after: dict[str, str]) -> set[str]:
     return {table for table in after if before[table] != after[table]}
 
 
-def test_query_parameters_twice_or_unknown_change_nothing_of_the_caller(stand: Stand, ours: World) -> None:
+def test_query_parameters_given_twice_make_no_fault(stand: Stand, ours: World) -> None:
     wrong = []
     for operation in stand.operations:
         if operation.method != "GET" or not operation.path.startswith("/v1/"):
             continue
-        for query in ("merchant_id=1&cell_id=1024", "limit=1&limit=2", "cursor=&cursor=", "limit=1&limit=999999"):
+        for query in ("limit=1&limit=2", "cursor=&cursor=", "limit=1&limit=999999"):
             answer = send(ours, operation, params=query)
             if answer.status_code >= 500 or (answer.status_code >= 400 and refused(answer)):
                 wrong.append((operation.name, query, answer.status_code, answer.text[:200]))
     assert wrong == []
+
+
+def test_a_parameter_that_is_not_known_is_refused_by_its_name(stand: Stand, ours: World) -> None:
+    """Each operation, with its own path and body: it would else answer everybody, or do what was to be tried."""
+    before = digest(stand, ours)
+    wrong = []
+    for operation in stand.operations:
+        if not operation.path.startswith("/v1/"):
+            continue
+        known = sorted(given["name"] for given in operation.parameters("query"))
+        body = ours.body(operation) if operation.writes else None
+        for name in ("merchant_id2", "teir", "Limit", "limit ", "dry_run[]", "dryrun", ""):
+            answer = send(ours, operation, body, params={name: "1"})
+            told = (answer.status_code, *map(answer.json().get, ("code", "field", "known")))
+            if refused(answer, 400) or told != (400, "invalid_input", name or "query", known):
+                wrong.append((operation.name, name, told))
+    assert wrong == [], "\n".join(map(str, wrong[:20]))
+    assert digest(stand, ours) == before
+
+
+def test_a_file_whose_dry_run_is_mistyped_is_not_imported(stand: Stand, ours: World) -> None:
+    held = len(ours.call("GET", "/v1/imports").json()["items"])
+    file: dict[str, Any] = {"content": f"{ours.mark}".encode(), "headers": {"Content-Type": "text/csv"}}
+    answer = ours.call("POST", "/v1/imports?kind=members&dryrun=1", **file)
+    assert (answer.status_code, answer.json()["field"]) == (400, "dryrun")
+    assert "dry_run" in answer.json()["detail"]
+    assert len(ours.call("GET", "/v1/imports").json()["items"]) == held
+    answer = ours.call("POST", "/v1/imports?kind=members&dry_run=1", **file)
+    assert (answer.status_code, answer.json()["dry_run"]) == (202, True)
+
+
+def test_what_is_no_part_of_the_api_takes_any_parameter(stand: Stand) -> None:
+    """Probes add numbers so that nothing in between answers from memory."""
+    for path in ("/healthz", "/readyz", "/docs", "/openapi/openapi.json"):
+        assert stand.call("GET", f"{path}?_=1").status_code == 200
 
 
 # Paths.

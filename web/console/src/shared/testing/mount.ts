@@ -5,6 +5,7 @@
  *     path: '/stores', permissions: ['settings:read'],
  *     answers: { 'GET /v1/stores': { items: [], next_cursor: null } } })
  */
+import { readFileSync } from 'node:fs'
 import { flushPromises, mount, type VueWrapper } from '@vue/test-utils'
 import { createPinia, setActivePinia } from 'pinia'
 import { vi } from 'vitest'
@@ -33,7 +34,25 @@ export const refusal = (status: number, code: string, detail: string, more: obje
     )
 }
 
-/** Replaces fetch; what no answer is given for fails the test by a 599. */
+type Operation = { parameters?: { in: string; name: string }[] }
+
+const promised = JSON.parse(readFileSync('../../docs/openapi.json', 'utf-8')) as {
+  paths: Record<string, Record<string, Operation>>
+}
+const OPERATIONS = Object.entries(promised.paths)
+  // Of two paths that fit, such as /orders/quote and /orders/{order_id}, the one without a gap.
+  .toSorted(([first], [second]) => first.split('{').length - second.split('{').length)
+  .map(([path, methods]) => ({ fits: new RegExp(`^${path.replaceAll(/\{\w+\}/g, '[^/]+')}$`), methods }))
+
+/** The names in its query that the API refuses. */
+function unknownIn(call: Call): string[] {
+  const operation = OPERATIONS.find(({ fits }) => fits.test(call.path))?.methods[call.method.toLowerCase()]
+  const asked = (operation?.parameters ?? []).filter((each) => each.in === 'query')
+  const known = new Set(asked.map((each) => each.name))
+  return Object.keys(call.query).filter((name) => !known.has(name))
+}
+
+/** Replaces fetch; what no answer is given for, or what the API would not take, fails the test by a 599. */
 export function answering(answers: Answers): Call[] {
   const calls: Call[] = []
   vi.stubGlobal('fetch', async (request: Request) => {
@@ -48,6 +67,8 @@ export function answering(answers: Answers): Call[] {
     }
     calls.push(call)
     const name = `${call.method} ${call.path}`
+    const unknown = unknownIn(call)
+    if (unknown.length) return new Response(`${name} takes no ${unknown.join(', ')}`, { status: 599 })
     if (!(name in answers)) return new Response(`no answer for ${name}`, { status: 599 })
     const given = answers[name]
     const found: unknown = await (typeof given === 'function' ? (given as (call: Call) => unknown)(call) : given)
