@@ -18,7 +18,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from huimeng import __version__
-from huimeng.analytics.service import points, rebuild
+from huimeng.analytics.service.rebuilding import rebuild_figures
 from huimeng.checkout.service import verify_earnings
 from huimeng.entry import cli_import, cli_report, cli_setup, cli_status
 from huimeng.entry.context import Context, open_context
@@ -197,8 +197,8 @@ def rebuild_command(merchant: MerchantCode = "") -> None:
 
     async def anew(context: Context) -> None:
         for merchant_id, code in await _merchants(context, merchant):
-            rows = await rebuild(context.db, merchant_id)
-            console.print(f"{code}: {rows:,} + {await points.rebuild(context.db, merchant_id):,}")
+            rows, transfers = await rebuild_figures(context.db, merchant_id)
+            console.print(f"{code}: {rows:,} + {transfers:,}")
 
     _run(anew)
 

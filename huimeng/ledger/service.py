@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Callable, Sequence
 from datetime import date, datetime
 from typing import Any
 
 import msgspec
 
+from huimeng.infra import audit
 from huimeng.infra.database import Connection, Database
 from huimeng.infra.heads import lock_head
 from huimeng.infra.teller import Teller
@@ -16,7 +18,7 @@ from huimeng.kernel.ids import cell_of
 from huimeng.kernel.times import utc_now
 from huimeng.ledger import store
 from huimeng.ledger.commands import ExpireAccount
-from huimeng.ledger.rules import KIND_NAMES, Lot, account_id
+from huimeng.ledger.rules import KIND_NAMES, UNIT_NAMES, Lot, account_id, holder_of, unit_of
 from huimeng.ledger.store import Balance, HistoryRow
 
 __all__ = ["Balance", "HistoryRow", "balances", "close_days", "expire", "history", "lots", "verify"]
@@ -41,15 +43,33 @@ async def history(
 
 
 async def expire(db: Database, teller: Teller, merchant_id: int, at: datetime | None = None) -> int:
-    """Writes off all that is no longer valid; the answer is the amount. It can be run again at any time."""
-    cell_id, total, at = cell_of(merchant_id), 0, at or utc_now()
-    while True:
-        async with db.tenant(merchant_id) as conn:
-            due = await store.due_accounts(conn, cell_id, at, _AT_ONCE)
-        if not due:
-            return total
-        replies = await asyncio.gather(*(teller.submit(ExpireAccount(cell_id, account, at)) for account in due))
-        total += sum(reply.value for reply in replies)
+    """Writes off all that is no longer valid; the answer is the amount. It can be run again at any time.
+
+    The audit log gets one entry for all of it, also when it is broken off: the book has each single one.
+    """
+    cell_id, at = cell_of(merchant_id), at or utc_now()
+    gone: Counter[int] = Counter()
+    try:
+        while True:
+            async with db.tenant(merchant_id) as conn:
+                due = await store.due_accounts(conn, cell_id, at, _AT_ONCE)
+            if not due:
+                return gone.total()
+            replies = await asyncio.gather(*(teller.submit(ExpireAccount(cell_id, account, at)) for account in due))
+            gone.update({account: reply.value for account, reply in zip(due, replies, strict=True)})
+    finally:
+        if gone.total():
+            async with db.tenant(merchant_id) as conn:
+                await audit.record(conn, cell_id, "points.expired", ("merchant", merchant_id), after=_expired(gone))
+
+
+def _expired(by_account: Counter[int]) -> dict[str, int]:
+    """Of each unit how much, and of how many members."""
+    lost = {account: amount for account, amount in by_account.items() if amount}
+    by_unit: Counter[str] = Counter()
+    for account, amount in lost.items():
+        by_unit[UNIT_NAMES[unit_of(account)]] += amount
+    return {**by_unit, "members": len({holder_of(account) for account in lost})}
 
 
 async def close_days(db: Database, merchant_id: int, today: date | None = None) -> list[date]:
@@ -64,7 +84,9 @@ async def close_days(db: Database, merchant_id: int, today: date | None = None) 
     for day in days:
         async with db.tenant(merchant_id) as conn:
             await lock_head(conn, cell_id)
-            await store.close_day(conn, cell_id, day)
+            transfers = await store.close_day(conn, cell_id, day)
+            if transfers:
+                await audit.record(conn, cell_id, "day.closed", ("day", str(day)), after={"transfers": transfers})
     return days
 
 

@@ -191,20 +191,23 @@ async def unclosed_days(conn: Connection, cell_id: int, before: date) -> list[da
     return [row[0] for row in await cursor.fetchall()]
 
 
-async def close_day(conn: Connection, cell_id: int, day: date) -> None:
-    """Sums of a day that can get no more transfers; closing it twice does nothing."""
+async def close_day(conn: Connection, cell_id: int, day: date) -> int:
+    """Sums of a day that can get no more transfers, whose number is the answer; closing it twice does nothing: 0."""
     cursor = await conn.execute(
         "insert into ledger_close (cell_id, day, first_seq, last_seq, closed_at) "
         "select %s, %s, min(seq), max(seq), now() from transfer where cell_id = %s and booked_on = %s "
-        "having count(*) > 0 on conflict do nothing",
+        "having count(*) > 0 on conflict do nothing returning last_seq - first_seq + 1",
         (cell_id, day, cell_id, day),
     )
-    if cursor.rowcount:
-        await conn.execute(
-            f"insert into ledger_day (cell_id, day, unit, kind, debit_system, credit_system, amount, transfers) "
-            f"select %s, %s, {_DAY_GROUP} from transfer where cell_id = %s and booked_on = %s group by 3, 4, 5, 6",
-            (cell_id, day, cell_id, day),
-        )
+    closed = await cursor.fetchone()
+    if closed is None:
+        return 0
+    await conn.execute(
+        f"insert into ledger_day (cell_id, day, unit, kind, debit_system, credit_system, amount, transfers) "
+        f"select %s, %s, {_DAY_GROUP} from transfer where cell_id = %s and booked_on = %s group by 3, 4, 5, 6",
+        (cell_id, day, cell_id, day),
+    )
+    return int(closed[0])
 
 
 # Ids of system accounts are below 1024 x 64; all holders together count as 0.

@@ -1,4 +1,4 @@
-"""A shop whose staff log in."""
+"""A shop whose staff log in, and a till."""
 
 from __future__ import annotations
 
@@ -9,6 +9,9 @@ import pytest
 from huimeng.entry.context import Context
 from tests.conftest import Shop
 from tests.entry.house import House, opened
+from tests.till import clock, desk
+
+__all__ = ["clock", "desk"]
 
 
 @pytest.fixture

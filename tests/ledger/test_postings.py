@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 from datetime import date, timedelta
+from typing import Any
 
 import psycopg
 import pytest
 
+from huimeng.infra.teller import Command
+from huimeng.kernel.errors import TooBusy
 from huimeng.ledger import service
 from huimeng.ledger.errors import AmountOutOfRange, InsufficientBalance
 from huimeng.ledger.rules import AMOUNT_MAX, Expiry, Unit
@@ -88,6 +92,37 @@ async def test_expiry_works_off_more_accounts_than_one_round_takes(desk: Desk) -
     desk.clock.forward(days=1)
     assert await desk.expire() == 460
     assert await desk.rows("select count(*) from lot where cell_id = %s and not closed") == [(0,)]
+
+
+async def test_what_had_run_out_before_a_fault_is_in_the_audit_log(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    until = desk.clock() + timedelta(days=1)
+    for unit, amount in ((Unit.POINTS, 5), (Unit.GROWTH, 7), (Unit.POINTS, 9)):
+        await desk.adjust(await desk.join(), amount, unit=unit, expires_at=until)
+    desk.clock.forward(days=1)
+    submit, taken = desk.teller.submit, itertools.count()
+
+    async def fail_at_the_third(command: Command) -> Any:
+        if next(taken) == 2:
+            raise TooBusy()
+        return await submit(command)
+
+    monkeypatch.setattr(service, "_AT_ONCE", 1)
+    with monkeypatch.context() as patch, pytest.raises(TooBusy):
+        patch.setattr(desk.teller, "submit", fail_at_the_third)
+        await desk.expire()
+    assert await _expired(desk) == [{"growth": 7, "points": 5, "members": 2}]
+    assert await desk.expire() == 9
+    assert await _expired(desk) == [{"growth": 7, "points": 5, "members": 2}, {"points": 9, "members": 1}]
+    assert await desk.expire() == 0
+    assert len(await _expired(desk)) == 2
+
+
+async def _expired(desk: Desk) -> list[Any]:
+    """What the audit log says, oldest first."""
+    rows = await desk.rows(
+        "select after from audit_entry where cell_id = %s and action = 'points.expired' order by seq"
+    )
+    return [row[0] for row in rows]
 
 
 async def test_expiry_up_to_a_moment_that_is_still_to_come_ends(desk: Desk) -> None:

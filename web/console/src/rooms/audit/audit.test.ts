@@ -26,6 +26,24 @@ const REVEAL: Entry = {
   object_id: '2048',
   after: { fields: ['name', 'phone'], reason: '投诉回访' },
 }
+const EXPIRED: Entry = {
+  ...ENTRY,
+  seq: '10',
+  actor: 'system',
+  actor_name: '',
+  action: 'points.expired',
+  object_kind: 'merchant',
+  object_id: '1',
+  after: { points: 1200, growth: 7, members: 3 },
+}
+const CLOSED: Entry = {
+  ...EXPIRED,
+  seq: '9',
+  action: 'day.closed',
+  object_kind: 'day',
+  object_id: '2026-02-28',
+  after: { transfers: 40 },
+}
 const NOTHING = { items: [], next_cursor: null }
 const ANSWERS = {
   'GET /v1/stores': NOTHING,
@@ -59,6 +77,16 @@ it('tells entries as sentences, marks personal data, and leads to the member', a
   })
   expect(wrapper.get('.export').attributes('href')).toContain('/v1/audit/export?from=2026-03-01T00')
   expect(calls.filter((call) => call.path === '/v1/members/2048')).toHaveLength(1)
+})
+
+it('tells what runs by clock', async () => {
+  const { wrapper } = await mountPage(AuditPage, {
+    answers: { ...ANSWERS, 'GET /v1/audit': { items: [EXPIRED, CLOSED], next_cursor: null } },
+  })
+  await flushPromises()
+  const said = wrapper.findAll('summary .said').map((each) => each.text())
+  expect(said).toEqual(['系统 到期清零：积分 1,200、成长值 7、涉及会员 3', '系统 对 2026-02-28 做了日结'])
+  expect(wrapper.text()).toContain('流水笔数40')
 })
 
 it('says that a period is empty', async () => {

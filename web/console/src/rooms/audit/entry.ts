@@ -7,7 +7,7 @@ type Values = Record<string, unknown>
 /** By what they are about, in the order in which people look for them. */
 export const ACTIONS = {
   member: ['member.joined', 'member.changed', 'member.revealed'],
-  points: ['points.adjusted'],
+  points: ['points.adjusted', 'points.expired'],
   order: ['order.refunded', 'order.voided'],
   rule: ['rule.created', 'rule.changed', 'rule.published', 'rule.disabled', 'rule.draft_changed', 'rule.draft_dropped'],
   import: ['import.queued', 'import.started', 'import.finished', 'import.cancelled', 'import.discarded'],
@@ -23,6 +23,7 @@ export const ACTIONS = {
   staff: ['staff.created', 'staff.changed'],
   key: ['api_key.created', 'api_key.changed', 'api_key.revoked'],
   shop: ['merchant.created', 'merchant.changed', 'store.created', 'store.changed', 'region.created', 'region.changed'],
+  system: ['day.closed', 'figures.rebuilt'],
   export: ['export.audit', 'export.import_result'],
 } as const
 export type Group = keyof typeof ACTIONS

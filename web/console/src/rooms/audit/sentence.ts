@@ -11,6 +11,7 @@ import { useWords } from '@/shared/words'
 /** Fields that a sentence has told already, so that the details need not. */
 export const SAID: Record<string, readonly string[]> = {
   'points.adjusted': ['amount', 'unit', 'reason', 'member_id'],
+  'points.expired': ['points', 'growth', 'members'],
   'member.revealed': ['fields', 'reason'],
   'order.refunded': ['amount_fen', 'reason'],
   'order.voided': ['reason'],
@@ -53,7 +54,7 @@ function useObjects(names: Names): (entry: Entry) => string {
 export function useSentences(names: Names) {
   const t = useWords(words)
   const f = useFormat()
-  const { field } = useValues(names)
+  const { field, value } = useValues(names)
 
   function fieldsOf({ before, after, object_kind }: Entry): string {
     const person = object_kind === 'member' || object_kind === 'staff'
@@ -78,6 +79,7 @@ export function useSentences(names: Names) {
       unit: t.of('', text(after?.unit)),
       change: changeOf(entry),
       amount: f.money(typeof after?.amount_fen === 'number' ? after.amount_fen : null),
+      told: value('', after),
       file: text(after?.file_name),
       kind: t(after?.kind === 'members' ? 'group_member' : 'group_order'),
       count: f.integer(Number((after?.counts as Record<string, number> | undefined)?.created ?? 0)),
