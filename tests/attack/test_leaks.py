@@ -55,13 +55,11 @@ def _work(house: Watched, client: httpx.Client, secrets: dict[str, list[bytes]])
     reveal = {"fields": ["name", "phone"], "reason": "核对"}
     revealed = house.send(client, "POST", f"/v1/members/{number}/reveal", json=reveal)
     assert revealed.status_code < 300 and PHONE in revealed.text, revealed.text
-    made = house.send(client, "POST", "/v1/api-keys", json={"name": "x", "scopes": ["members:read"]}).json()["token"]
     file = f"手机号,姓名\n{PHONE},{NAME}\n1,{NAME}\n".encode()
     sent = house.send(
         client, "POST", "/v1/imports", params={"kind": "members"}, content=file, headers={"Content-Type": "text/csv"}
     )
     assert sent.status_code == 202, sent.text
-    secrets["another key"] = [made.split("_", 3)[3].encode()]
     secrets["session"] = _log_in(house, client, secrets)
 
 
@@ -80,6 +78,10 @@ def _log_in(house: Watched, client: httpx.Client, secrets: dict[str, list[bytes]
         assert changed.status_code == 200, changed.text
         kept += [value.encode() for value in browser.cookies.values()]
         kept += [first.json()["csrf_token"].encode(), changed.json()["csrf_token"].encode()]
+        headers["X-CSRF-Token"] = changed.json()["csrf_token"]
+        wanted = {"name": "x", "scopes": ["members:read"]}
+        made = house.send(browser, "POST", "/v1/api-keys", json=wanted, headers=headers)
+        secrets["another key"] = [made.json()["token"].split("_", 3)[3].encode()]
     return [part for value in kept for part in value.split(b"_") if len(part) > 20] or kept
 
 

@@ -120,6 +120,27 @@ def test_what_is_no_part_of_the_api_takes_any_parameter(stand: Stand) -> None:
         assert stand.call("GET", f"{path}?_=1").status_code == 200
 
 
+def test_no_key_makes_another(stand: Stand, ours: World) -> None:
+    """Whatever it may do and whatever rate it has: n keys would have n times the rate, and outlive the one."""
+    tokens = [ours.token, ours.key("*"), ours.key("settings:write", "orders:write")]
+    before = digest(stand, ours)
+    for token in tokens:
+        for rate in (0, 1, None):
+            wanted = {"name": "x", "scopes": ["orders:write"], "rate_limit": rate}
+            headers = {"Idempotency-Key": f"{ours.mark}-{next(_numbers)}"}
+            made = stand.call("POST", "/v1/api-keys", token, headers, json=wanted)
+            raised = stand.call(
+                "PATCH", f"/v1/api-keys/{ours.own('key_id')}", token, headers, json={"rate_limit": rate}
+            )
+            assert (made.json()["code"], raised.json()["code"]) == ("not_logged_in", "not_logged_in")
+    assert _changed(before, digest(stand, ours)) <= {"api_key"}
+    # And no operation's answer has one.
+    for operation in stand.operations:
+        if operation.writes and operation.path.startswith("/v1/"):
+            answer = send(ours, operation, ours.body(operation))
+            assert '"hm_' not in answer.text, operation.name
+
+
 # Paths.
 
 TRICKS = [

@@ -50,6 +50,7 @@ class World:
         self.merchant_id, self.token = stand.run(self._found())
         self._furnish()
         for _ in range(rounds):
+            self._make_key()
             self._hire()
             self._hand_in()
         self._look_around(rounds)
@@ -106,7 +107,6 @@ class World:
         self.make("/v1/regions", {"code": f"{m}-west", "name": f"{m}华西"})
         shop = {"code": f"{m}-x", "name": f"{m}旗舰店", "region": f"{m}-east", "legal_entity": f"{m}有限公司"}
         self.make("/v1/stores", shop)
-        self.make("/v1/api-keys", {"name": f"{m}收银", "scopes": ["orders:write"]})
         rule = {"points_per_yuan": "1", "effective_from": "2000-01-01T00:00:00Z"}
         for name in ("规则", "规则二", "规则三"):
             self.make("/v1/earning-rules", {**rule, "name": f"{m}{name}"})
@@ -120,6 +120,11 @@ class World:
                 refund = {"lines": [{"line_no": 1, "quantity": "1"}], "reason": f"{m}破损"}
                 self.make(f"/v1/orders/{taken['order_id']}/refunds", refund)
             self.make(f"/v1/members/{member}/points/adjustments", {"amount": 500, "reason": f"{m}补偿"})
+
+    def _make_key(self) -> None:
+        """By the command line, as it were: no key makes one."""
+        made = self.key("orders:write").split("_")[2]
+        self.learn(self.call("GET", f"/v1/api-keys/{made}"))
 
     def _hire(self) -> None:
         """A cashier who has logged in."""

@@ -25,6 +25,8 @@ from huimeng.infra.database import Database
 from huimeng.infra.teller import Teller
 from huimeng.kernel.cells import defused, plain
 from huimeng.merchant.authentication import Principal
+from huimeng.merchant.service import create_api_key
+from huimeng.merchant.values import ApiKeyInput
 from tests.conftest import Shop, make_shop
 from tests.desk import new_key
 from tests.merchant.doors import served
@@ -69,6 +71,8 @@ def sent() -> dict[str, str]:
 async def test_every_write_is_recorded_with_its_caller(client: httpx.AsyncClient, db: Database, shop: Shop) -> None:
     """From making a region to voiding an order; none says "system"."""
     headers = {"User-Agent": "pos/1.0"}
+    async with db.tenant(shop.merchant_id) as conn:
+        key, _ = await create_api_key(conn, shop.merchant_id, ApiKeyInput(name="till", scopes=["orders:write"]))
 
     async def write(method: str, path: str, body: Any = None) -> Any:
         answer = await client.request(method, path, json=body, headers={**headers, **sent()})
@@ -78,8 +82,8 @@ async def test_every_write_is_recorded_with_its_caller(client: httpx.AsyncClient
     await write("POST", "/v1/regions", {"code": "east", "name": "华东"})
     await write("POST", "/v1/stores", {"code": "s2", "name": "二号店"})
     await write("PATCH", "/v1/stores/2", {"name": "新二号店"})
-    key = await write("POST", "/v1/api-keys", {"name": "till", "scopes": ["orders:write"]})
-    await write("POST", f"/v1/api-keys/{key['key']['key_id']}/revoke")
+    await write("PATCH", f"/v1/api-keys/{key.key_id}", {"name": "till 1"})
+    await write("POST", f"/v1/api-keys/{key.key_id}/revoke")
     rule = await write("POST", "/v1/earning-rules", {"name": "积分", "points_per_yuan": "1"})
     await write("PUT", f"/v1/earning-rules/{rule['rule_id']}", {"name": "积分", "points_per_yuan": "2"})
     await write("POST", f"/v1/earning-rules/{rule['rule_id']}/disable")
@@ -92,12 +96,12 @@ async def test_every_write_is_recorded_with_its_caller(client: httpx.AsyncClient
         bill = {"store": "s1", "order_no": undo, "member_id": joined["member_id"], "amount_fen": 1000}
         order = await write("POST", "/v1/orders", bill)
         await write("POST", f"/v1/orders/{order['order_id']}/{undo}", {} if undo == "refunds" else None)
-    found = (await listed(client))[::-1][2:]
+    found = (await listed(client))[::-1][3:]
     assert [each["action"] for each in found] == [
         "region.created",
         "store.created",
         "store.changed",
-        "api_key.created",
+        "api_key.changed",
         "api_key.revoked",
         "rule.created",
         "rule.changed",

@@ -33,8 +33,8 @@ async def client(db: Database, vault: Vault, shop: Merchant) -> AsyncIterator[ht
         shop.merchant_id,
         cell_of(shop.merchant_id),
         frozenset({"settings:read", "settings:write", "orders:write"}),
-        "key:1",
-        1,
+        "staff:1",
+        staff_id=1,
     )
     async with served(routes, principal, db=db, vault=vault) as client:
         yield client

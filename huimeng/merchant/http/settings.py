@@ -13,7 +13,7 @@ from huimeng.infra.database import Connection
 from huimeng.infra.etags import check_expected
 from huimeng.infra.http import Req, caller, cursor_id, database, expected, run_write, tagged, with_tag
 from huimeng.merchant import schemas, service
-from huimeng.merchant.http.profile import check_rate, check_scopes
+from huimeng.merchant.http.profile import check_person, check_scopes
 from huimeng.merchant.service import profile
 from huimeng.merchant.values import ApiKey, ApiKeyInput, Merchant, Region, Store, StoreInput, StorePatch
 
@@ -141,16 +141,18 @@ async def read_api_keys(request: Req, limit: Limit = 50, cursor: Cursor = None) 
     tags=["merchant"],
     summary="新建 API 密钥 / create an API key",
     description="token 只在这一次回答里出现，重放的回答里为 null。"
-    "The token appears in this one answer; a replay has null. A key can give only scopes that it has. "
-    "Scope: settings:write. Errors: permission_denied, invalid_input.",
+    "须由员工登录后新建，不能用密钥新建；权限不能超出自己的。"
+    "The token appears in this one answer; a replay has null. Only a person who is logged in makes keys, with scopes "
+    "that they have themselves; a key makes none. "
+    "Scope: settings:write. Errors: not_logged_in, permission_denied, invalid_input.",
     responses={201: ResponseSpec(schemas.CreatedApiKey, description="新密钥 / the key", generate_examples=False)},
 )
 async def add_api_key(
     request: Req, data: Annotated[ApiKeyInput, Body(examples=schemas.API_KEY_EXAMPLES)]
 ) -> Response[bytes]:
     principal = caller(request, "settings:write")
+    check_person(principal)
     check_scopes(principal, data.scopes)
-    check_rate(principal, data.rate_limit)
     created: list[schemas.CreatedApiKey] = []
 
     async def create(conn: Connection) -> schemas.CreatedApiKey:
