@@ -104,6 +104,7 @@ _TAGGED = frozenset(
         "get_store",
         "get_region",
         "get_api_key",
+        "get_staff",
         "get_member",
         "get_order",
         "list_earning_rules",

@@ -111,16 +111,16 @@ async def write_key(request: Req) -> tuple[str, bytes]:
 def tagged(request: Req, value: Any) -> Response[Any]:
     """The value with its tag; 304 without it when the client has it already."""
     body = msgspec.json.encode(value)
-    tag = etag(body)
+    tag = etag(body, type(value))
     headers = {"ETag": tag, "Cache-Control": "private, no-cache"}
     if known(tags_of(request.headers.get("if-none-match")), tag):
         return Response(None, status_code=304, headers=headers)
     return Response(body, media_type=MediaType.JSON, headers=headers)
 
 
-def with_tag(response: Response[bytes]) -> Response[bytes]:
-    """For a write that answers what reading would."""
-    response.headers["ETag"] = etag(response.content)
+def with_tag(response: Response[bytes], kind: type[Any] | None = None) -> Response[bytes]:
+    """For a write that answers what reading would; kind is needed where it has fields that move by themselves."""
+    response.headers["ETag"] = etag(response.content, kind)
     return response
 
 

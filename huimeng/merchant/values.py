@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import date, datetime
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 import msgspec
 
@@ -101,6 +101,7 @@ class StoreBook(msgspec.Struct, frozen=True):
 class ApiKey(msgspec.Struct, frozen=True, kw_only=True):
     """Without its secret, which nobody keeps."""
 
+    moving: ClassVar[frozenset[str]] = frozenset({"last_used_day"})
     key_id: int
     name: str
     scopes: list[Scope]
@@ -143,6 +144,7 @@ class StoredKey(msgspec.Struct, frozen=True):
 class Staff(msgspec.Struct, frozen=True, kw_only=True):
     """A person who logs in; stores None: all. The password's hash is not part of it."""
 
+    moving: ClassVar[frozenset[str]] = frozenset({"must_change_password", "locked_until", "last_login_at"})
     staff_id: int
     login: str
     name: str

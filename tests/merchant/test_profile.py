@@ -26,16 +26,19 @@ async def made(client: httpx.AsyncClient) -> dict[str, tuple[str, dict[str, Any]
     await client.post("/v1/regions", json={"code": "east", "name": "华东"}, headers=fresh())
     joining = {"identities": [{"kind": "phone", "value": f"138{id(client) % 10**8:08}"}]}
     member = (await client.post("/v1/members", json=joining, headers=fresh())).json()["member_id"]
+    hired = {"login": "xiaolin", "name": "小林", "role": "cashier"}
+    staff = (await client.post("/v1/staff", json=hired, headers=fresh())).json()["staff"]["staff_id"]
     return {
         "merchant": ("/v1/merchant", {"name": "新名字"}),
         "store": ("/v1/stores/1", {"name": "静安店"}),
         "region": ("/v1/regions/east", {"name": "东部"}),
         "key": ("/v1/api-keys/1", {"name": "收银"}),
+        "staff": (f"/v1/staff/{staff}", {"name": "林小姐"}),
         "member": (f"/v1/members/{member}", {"name": "李四"}),
     }
 
 
-@pytest.mark.parametrize("kind", ["merchant", "store", "region", "key", "member"])
+@pytest.mark.parametrize("kind", ["merchant", "store", "region", "key", "staff", "member"])
 async def test_a_tag_saves_the_answer_and_guards_the_change(client: httpx.AsyncClient, kind: str) -> None:
     address, change = (await made(client))[kind]
     read = await client.get(address)
@@ -62,7 +65,7 @@ async def test_a_tag_saves_the_answer_and_guards_the_change(client: httpx.AsyncC
     assert (await client.patch(address, json=again, headers=fresh(**{"If-Match": "*"}))).status_code == 200
 
 
-@pytest.mark.parametrize("kind", ["store", "member"])
+@pytest.mark.parametrize("kind", ["store", "staff", "member"])
 async def test_of_two_who_have_read_the_same_one_wins(client: httpx.AsyncClient, kind: str) -> None:
     address, _ = (await made(client))[kind]
     tag = (await client.get(address)).headers["etag"]
@@ -75,6 +78,34 @@ async def test_of_two_who_have_read_the_same_one_wins(client: httpx.AsyncClient,
     assert sorted(guarded) == [200] + [412] * 5
     # Without the tag all of them go through, and five changes are lost.
     assert set(await asyncio.gather(*(change(f"号{n}", {}) for n in range(6)))) == {200}
+
+
+@pytest.mark.parametrize(
+    ("kind", "table", "moved"),
+    [
+        ("key", "api_key", "last_used_day = current_date - 1"),
+        ("staff", "staff", "last_login_at = now()"),
+        ("staff", "staff", "locked_until = now()"),
+        ("staff", "staff", "must_change_password = not must_change_password"),
+    ],
+)
+async def test_what_nobody_edits_makes_another_answer_and_no_conflict(
+    client: httpx.AsyncClient, context: Context, shop: Shop, kind: str, table: str, moved: str
+) -> None:
+    address, change = (await made(client))[kind]
+    tag = (await client.get(address)).headers["etag"]
+    async with context.db.tenant(shop.merchant_id) as conn:
+        await conn.execute(f"update {table} set {moved}")
+    # A browser that has it gets the new day; who has read it may still change it.
+    later = await client.get(address, headers={"If-None-Match": tag})
+    assert later.status_code == 200 and later.headers["etag"] != tag
+    for wrong in ('"other"', f"W/{tag}", tag.strip('"'), tag.partition(".")[2], ""):
+        refused = await client.patch(address, json=change, headers=fresh(**{"If-Match": wrong}))
+        assert refused.status_code == 412
+    changed = await client.patch(address, json=change, headers=fresh(**{"If-Match": tag}))
+    assert (changed.status_code, changed.json()["name"]) == (200, change["name"])
+    assert (await client.get(address)).headers["etag"] == changed.headers["etag"]
+    assert (await client.patch(address, json=change, headers=fresh(**{"If-Match": tag}))).status_code == 412
 
 
 async def test_lists_of_what_is_configured_have_tags(client: httpx.AsyncClient) -> None:
@@ -122,6 +153,7 @@ async def test_nothing_there(client: httpx.AsyncClient) -> None:
         ("/v1/stores/99", "store_not_found"),
         ("/v1/regions/nowhere", "region_not_found"),
         ("/v1/api-keys/99", "api_key_not_found"),
+        ("/v1/staff/99", "staff_not_found"),
     ):
         assert (await client.get(address)).json()["code"] == code
         assert (await client.patch(address, json={"name": "x"}, headers=fresh())).json()["code"] == code

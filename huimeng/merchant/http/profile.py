@@ -126,7 +126,7 @@ async def change_api_key(request: Req, key_id: KeyId, data: Annotated[ApiKeyPatc
         check_expected(tags, kept)
         return await profile.change_api_key(conn, principal.merchant_id, key_id, data)
 
-    return with_tag(await run_write(request, principal, update))
+    return with_tag(await run_write(request, principal, update), ApiKey)
 
 
 def check_scopes(principal: Principal, scopes: Iterable[str]) -> None:

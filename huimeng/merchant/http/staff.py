@@ -13,7 +13,21 @@ from litestar.params import Body, Parameter
 from huimeng.infra.audit import act_as
 from huimeng.infra.crypto import MerchantKeys, Vault
 from huimeng.infra.database import Connection
-from huimeng.infra.http import Req, by, caller, cursor_id, database, raw, run_write, strict, write_key
+from huimeng.infra.etags import check_expected
+from huimeng.infra.http import (
+    Req,
+    by,
+    caller,
+    cursor_id,
+    database,
+    expected,
+    raw,
+    run_write,
+    strict,
+    tagged,
+    with_tag,
+    write_key,
+)
 from huimeng.infra.idempotency import once
 from huimeng.kernel.errors import Unauthorized
 from huimeng.kernel.times import utc_now
@@ -72,6 +86,18 @@ async def read_staff(request: Req, limit: Limit = 50, cursor: Cursor = None) -> 
     return schemas.StaffPage(found[:limit], str(found[limit - 1].staff_id) if more else None)
 
 
+@get(
+    "/v1/staff/{staff_id:int}",
+    tags=["staff"],
+    summary="员工 / a member of staff",
+    description="Scope: staff:read. Errors: staff_not_found.",
+)
+async def get_staff(request: Req, staff_id: StaffId) -> Response[Staff]:
+    principal = caller(request, "staff:read")
+    async with database(request).reader(principal.merchant_id) as conn:
+        return tagged(request, await service.get_staff(conn, principal.merchant_id, staff_id))
+
+
 @post(
     "/v1/staff",
     tags=["staff"],
@@ -115,8 +141,8 @@ def _with_password(response: Response[bytes], created: list[Staff], password: st
     tags=["staff"],
     summary="修改员工 / change a member of staff",
     description="只改给出的字段；停用即刻退出登录。Only what is given changes; who is disabled is logged out. "
-    "Scope: staff:write. Errors: staff_not_found, last_owner, login_taken, store_not_found, permission_denied, "
-    "store_not_allowed, invalid_input.",
+    "Takes If-Match. Scope: staff:write. Errors: staff_not_found, last_owner, login_taken, store_not_found, "
+    "permission_denied, store_not_allowed, invalid_input, precondition_failed.",
     responses={200: ResponseSpec(Staff, description="员工 / the person", generate_examples=False)},
 )
 async def change_staff(
@@ -124,11 +150,13 @@ async def change_staff(
 ) -> Response[bytes]:
     principal = caller(request, "staff:write")
     wanted, keys = await strict(request, StaffPatch), await _keys(request, principal)
+    tags = expected(request)
 
     async def change(conn: Connection) -> Staff:
+        check_expected(tags, await service.get_staff(conn, principal.merchant_id, staff_id))
         return await service.change_staff(conn, keys, staff_id, wanted, power=_power(principal), now=utc_now())
 
-    return await _write(request, keys, principal, change, 200)
+    return with_tag(await _write(request, keys, principal, change, 200), Staff)
 
 
 @post(
@@ -250,6 +278,7 @@ async def read_permissions(request: Req) -> schemas.PermissionsOut:
 
 routes: list[Any] = [
     read_staff,
+    get_staff,
     add_staff,
     change_staff,
     reset_password,

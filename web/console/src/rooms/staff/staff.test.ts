@@ -2,6 +2,7 @@ import { flushPromises } from '@vue/test-utils'
 import { expect, it, test } from 'vitest'
 import { deviceOf, draftOf, inputOf, patchOf, stateOf, wrongWith, type Staff } from './staff'
 import StaffNew from './StaffNew.vue'
+import StaffPage from './StaffPage.vue'
 import { mountPage, refusal } from '@/shared/testing/mount'
 
 const LIN: Staff = {
@@ -85,4 +86,25 @@ it('says beside the field that a login name is taken', async () => {
   await wrapper.get('form').trigger('submit')
   await flushPromises()
   expect(wrapper.get('.bad .wrong').text()).toBe('登录名已被使用')
+})
+
+it('changes the person that was read, and keeps what was typed when somebody else was faster', async () => {
+  const { wrapper, calls } = await mountPage(StaffPage, {
+    props: { staffId: '7' },
+    answers: {
+      ...ANSWERS,
+      'GET /v1/staff/7': LIN,
+      'GET /v1/staff/7/sessions': { items: [] },
+      'PATCH /v1/staff/7': refusal(412, 'precondition_failed', '内容已被他人修改'),
+    },
+  })
+  const name = wrapper.get<HTMLInputElement>('input.el-input__inner')
+  expect(name.element.value).toBe('小林')
+  await name.setValue('林小姐')
+  await wrapper.get('form').trigger('submit')
+  await flushPromises()
+  const sent = calls.find((call) => call.method === 'PATCH')
+  expect([sent?.headers.get('if-match'), sent?.body]).toEqual(['"tag"', { name: '林小姐' }])
+  expect(wrapper.get('[role=alert]').text()).toContain('刚被别人改过')
+  expect(name.element.value).toBe('林小姐')
 })

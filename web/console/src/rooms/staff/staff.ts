@@ -1,6 +1,5 @@
 /** A person's form: as the page edits it, and what is sent. */
-import { all } from '@/shared/catalog'
-import { api, ok, type Schemas } from '@/shared/api'
+import type { Schemas } from '@/shared/api'
 
 export type Staff = Schemas['Staff']
 
@@ -72,12 +71,6 @@ export function stateOf(staff: Staff, now = Date.now()): State {
 }
 
 export const TONES = { active: 'good', locked: 'bad', first: 'warm', off: 'plain' } as const
-
-/** The API lists people and has none by itself. */
-export async function findStaff(staff_id: number, signal: AbortSignal): Promise<Staff | null> {
-  const people = await all((cursor) => ok(api.GET('/v1/staff', { params: { query: { limit: 200, cursor } }, signal })))
-  return people.find((each) => each.staff_id === staff_id) ?? null
-}
 
 /** 电脑 Chrome · Windows, out of a browser's long name; the name itself where nothing is known. */
 export function deviceOf(agent: string): { browser: string; system: string } {
