@@ -136,16 +136,25 @@ class UnsupportedMediaType(BusinessError):
     message_en = "The body must be application/json"
 
 
+class ContentCodingUnsupported(BusinessError):
+    code = "content_coding_unsupported"
+    status = 415
+    message_zh = "请求体不能压缩，请去掉 Content-Encoding，按原样发送"
+    message_en = "The body must not be compressed; leave Content-Encoding out and send it as it is"
+
+
 _JSON = frozenset({b"application/json", b"application/merge-patch+json"})
 
 
 def _check_type(scope: Any) -> None:
-    if scope["path"] == "/v1/imports":
-        # A file, of whatever kind; its route looks.
-        return
     for name, value in scope["headers"]:
-        if name == b"content-type" and value.partition(b";")[0].strip().lower() not in _JSON:
-            raise UnsupportedMediaType()
+        if name == b"content-type":
+            # A file is of whatever kind; its route looks.
+            if value.partition(b";")[0].strip().lower() not in _JSON and scope["path"] != "/v1/imports":
+                raise UnsupportedMediaType()
+        elif name == b"content-encoding" and value.strip().lower() != b"identity":
+            # What it would be unpacked has no bound.
+            raise ContentCodingUnsupported()
 
 
 async def _refuse(refusal: BusinessError, scope: Any, send: Send) -> None:
@@ -158,6 +167,8 @@ async def _refuse(refusal: BusinessError, scope: Any, send: Send) -> None:
         headers.append((b"retry-after", str(refusal.fields.get("retry_after", 1)).encode()))
     if isinstance(refusal, RateLimited):
         headers += share_headers(refusal.fields["limit"], 0, refusal.fields["retry_after"])
+    if isinstance(refusal, ContentCodingUnsupported):
+        headers.append((b"accept-encoding", b"identity"))
     if refusal.status == 401:
         headers.append((b"www-authenticate", b"Bearer"))
     await send({"type": "http.response.start", "status": refusal.status, "headers": headers})

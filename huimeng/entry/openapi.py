@@ -127,6 +127,7 @@ _WORDS = {
     422: "不能照办 / understood, but refused",
     429: "请求过多，Retry-After 秒后重试 / too many; again after Retry-After seconds",
     431: "请求头过大 / the head is too large",
+    501: "不支持的传输编码 / a transfer coding other than chunked",
     503: "暂时不可用，Retry-After 秒后重试 / not available; again after Retry-After seconds",
     507: "磁盘空间不足 / no room on the disk",
 }
@@ -239,7 +240,7 @@ def _complete(method: str, path: str, operation: Operation, statuses: dict[str, 
     if name in _OPEN:
         operation.security = [{}]
     if not path.startswith("/v1/"):
-        refusals = {str(status): _refusal(status) for status in (400, 408, 429, 431, 503)}
+        refusals = {str(status): _refusal(status) for status in (400, 408, 429, 431, 501, 503)}
         operation.responses = {**(operation.responses or {}), **refusals}
         return
     writes = method != "get"
@@ -247,7 +248,7 @@ def _complete(method: str, path: str, operation: Operation, statuses: dict[str, 
     if name == "create_import":
         operation.request_body = _upload()
     _parameters(name, writes, "If-Match" in said, operation)
-    wanted = {400, 401, 403, 408, 415, 429, 431, 503}
+    wanted = {400, 401, 403, 408, 415, 429, 431, 501, 503}
     if writes:
         # Also where no body is asked for: what is sent counts for the key.
         wanted |= {404, 409, 413, 422}

@@ -9,7 +9,14 @@ import msgspec
 
 from huimeng.infra.refused import Refused
 from huimeng.kernel.currency import Lang
-from huimeng.kernel.errors import BusinessError, HeadTooLarge, NotHttp, RequestTooSlow, TooBusy
+from huimeng.kernel.errors import (
+    BusinessError,
+    HeadTooLarge,
+    NotHttp,
+    RequestTooSlow,
+    TooBusy,
+    TransferCodingUnknown,
+)
 
 # Requests in the framework's hands, of one process. Fewer leave its batches small when there is most to do; more only
 # wait there.
@@ -75,10 +82,11 @@ class Admission:
         self.slow = Refusal(RequestTooSlow(), always)
         self.malformed = Refusal(NotHttp(), always)
         self.large = Refusal(HeadTooLarge(), always)
+        self.coded = Refusal(TransferCodingUnknown(), always)
         self.arrival_seconds = arrival_seconds
         self.reading_seconds = reading_seconds
         self.held_bytes = 0
-        self.refused = Refused(each.code for each in (self.busy, self.slow, self.malformed, self.large))
+        self.refused = Refused(each.code for each in (self.busy, self.slow, self.malformed, self.large, self.coded))
         self.inside = 0
         self._inside_max = inside_max
 

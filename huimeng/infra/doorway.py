@@ -152,12 +152,15 @@ class Doorway(HttpToolsProtocol):
     def on_headers_complete(self) -> None:
         path = self.url.partition(b"?")[0]
         version = self.parser.get_http_version()
+        names = [name for name, _ in self.headers]
         if version not in _VERSIONS or self.parser.get_method() == b"CONNECT":
             # The parser takes a line without a version for HTTP/0.9.
             self._refuse(self._admission.malformed, close=True)
-        elif version == "1.1" and [name for name, _ in self.headers].count(b"host") != 1:
+        elif version == "1.1" and names.count(b"host") != 1:
             # Whoever stands before us might have taken another than we (RFC 9112, 3.2).
             self._refuse(self._admission.malformed, close=True)
+        elif b"transfer-encoding" in names and (wrong := self._wrong_coding(version)) is not None:
+            self._refuse(wrong, close=True)
         elif self._is_large():
             self._refuse(self._admission.large, close=True)
         elif len(self.pipeline) >= _WAITING_MAX:
@@ -181,6 +184,16 @@ class Doorway(HttpToolsProtocol):
             self._keep_head()
             self._stage = _HELD
             self._ask_for_body()
+
+    def _wrong_coding(self, version: str) -> Refusal | None:
+        """None: chunked and nothing else. What is coded before that would be taken for the body as it is, what is not
+        chunked in the end has none, and HTTP/1.0 knows no codings (RFC 9112, 6.1 and 6.3).
+        """
+        given = b",".join(value for name, value in self.headers if name == b"transfer-encoding").lower()
+        codings = [coding.strip() for coding in given.split(b",")]
+        if version == "1.0" or codings[-1] != b"chunked":
+            return self._admission.malformed
+        return None if len(codings) == 1 else self._admission.coded
 
     def _keep_head(self) -> None:
         """What follows a body would be taken for what a proxy has written at the head: it goes to a list of its own."""

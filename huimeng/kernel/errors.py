@@ -146,6 +146,13 @@ class HeadTooLarge(BusinessError):
     message_en = "The request's headers are too large"
 
 
+class TransferCodingUnknown(BusinessError):
+    code = "transfer_coding_unknown"
+    status = 501
+    message_zh = "不支持这种传输编码，Transfer-Encoding 只能是 chunked"
+    message_en = "This transfer coding is not understood; Transfer-Encoding may be chunked only"
+
+
 class RequestTooSlow(BusinessError):
     code = "request_too_slow"
     status = 408

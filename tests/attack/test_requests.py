@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import itertools
 import json
 import re
@@ -296,6 +297,26 @@ def test_a_body_is_json_and_says_so(stand: Stand, busy: World, kind: str) -> Non
         content = json.dumps(busy.body(operation)).encode()
         answer = send(busy, operation, content=content, headers={"Content-Type": kind})
         assert refused(answer, 400, 415) is None, (operation.name, refused(answer, 400, 415))
+
+
+@pytest.mark.parametrize("coding", ["gzip", "GZIP", "deflate", "br", "zstd", "gzip, gzip", "identity, gzip", "x"])
+def test_no_body_is_unpacked(stand: Stand, busy: World, coding: str) -> None:
+    """A few bytes may become any number: 415 says to send it as it is, and a packed file is no file to import."""
+    before = digest(stand, busy)
+    for operation in stand.operations:
+        if operation.writes and operation.path.startswith("/v1/"):
+            plain = json.dumps(busy.body(operation)).encode()
+            headers = {"Content-Type": "application/json", "Content-Encoding": coding}
+            answer = send(busy, operation, content=gzip.compress(plain), headers=headers)
+            assert refused(answer, 415) is None, (operation.name, refused(answer, 415))
+            assert answer.json()["code"] == "content_coding_unsupported"
+            assert answer.headers["accept-encoding"] == "identity"
+    assert digest(stand, busy) == before
+
+
+def test_a_body_that_says_it_is_as_it_is(stand: Stand, ours: World) -> None:
+    made = {"code": f"{ours.mark}-plain", "name": "x"}
+    assert ours.call("POST", "/v1/regions", made, headers={"Content-Encoding": "identity"}).status_code == 201
 
 
 DEEP = b'{"a":' * 20_000 + b"1" + b"}" * 20_000

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gzip
+
 import pytest
 
 from tests.attack.house import Watched
@@ -62,6 +64,21 @@ def test_requests_whose_end_is_in_doubt(house: Watched, name: str) -> None:
     assert 200 not in statuses(answer), answer[:600]
     assert 201 not in statuses(answer), answer[:600]
     assert not any(status >= 500 and status != 501 for status in statuses(answer)), answer[:600]
+
+
+def test_a_body_in_a_coding_is_not_taken_for_the_body(house: Watched) -> None:
+    """Neither for JSON nor for a file; in plain chunks both are taken."""
+    sent = [
+        ("/v1/regions", "application/json", b'{"code": "coded", "name": "x"}', 201),
+        ("/v1/imports?kind=members", "text/csv", "手机号\n13800001111\n".encode(), 202),
+    ]
+    for path, kind, body, taken in sent:
+        for coding, status in (("gzip, chunked", 501), ("chunked", taken)):
+            lines = (f"Content-Type: {kind}", f"Idempotency-Key: coding {path}", f"Transfer-Encoding: {coding}")
+            packed = gzip.compress(body) if status == 501 else body
+            chunks = b"%x\r\n%s\r\n0\r\n\r\n" % (len(packed), packed)
+            answer = house.raw(head(house, keyed(house), *lines, method="POST", path=path) + chunks + SMUGGLED)
+            assert statuses(answer) == [status], answer[:600]
 
 
 @pytest.mark.parametrize(

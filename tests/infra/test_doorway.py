@@ -379,6 +379,42 @@ async def test_an_address_without_a_path_is_none() -> None:
         assert await caller.closed()
 
 
+@pytest.mark.parametrize(
+    ("codings", "version", "status"),
+    [
+        (["chunked"], "1.1", 200),
+        (["Chunked "], "1.1", 200),
+        (["gzip, chunked"], "1.1", 501),
+        (["gzip", "chunked"], "1.1", 501),
+        (["x-thing;a=1 , CHUNKED"], "1.1", 501),
+        # Where a body ends that is not chunked in the end nobody can say (RFC 9112, 6.3).
+        (["gzip"], "1.1", 400),
+        (["chunked, gzip"], "1.1", 400),
+        (["identity"], "1.1", 400),
+        # It has no chunks (RFC 9112, 6.1).
+        (["chunked"], "1.0", 400),
+        (["gzip, chunked"], "1.0", 400),
+    ],
+)
+@pytest.mark.parametrize("path", ["/v1/orders", "/v1/imports", "/healthz"])
+async def test_of_the_codings_of_a_body_chunks_are_known(
+    path: str, codings: list[str], version: str, status: int
+) -> None:
+    room = open_room()
+    async with place(room) as here:
+        caller = await here.caller()
+        lines = [f"Transfer-Encoding: {coding}" for coding in codings]
+        head = get(path, *lines, method="POST").replace(b"HTTP/1.1", f"HTTP/{version}".encode())
+        answer = await caller.ask(head + b"2\r\n{}\r\n0\r\n\r\n")
+        assert answer.status == status
+        if status == 200:
+            assert room.seen == [(path, b"{}")]
+        else:
+            assert answer.code == ("transfer_coding_unknown" if status == 501 else "not_http")
+            assert await caller.closed() and room.seen == []
+        assert here.admission.inside == 0
+
+
 async def test_what_follows_a_body_is_no_part_of_the_head() -> None:
     seen: list[Any] = []
 

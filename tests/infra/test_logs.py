@@ -330,7 +330,7 @@ async def test_what_a_full_process_refuses_is_a_line_now_and_then(
 
 async def test_a_line_of_refusals_says_why_and_the_metric_too(monkeypatch: pytest.MonkeyPatch, lines: Lines) -> None:
     monkeypatch.setattr(refused, "_COUNT_SECONDS", 0.5)
-    reasons = {"too_busy": 2, "not_http": 1, "head_too_large": 1, "request_too_slow": 1}
+    reasons = {"too_busy": 2, "not_http": 1, "head_too_large": 1, "request_too_slow": 1, "transfer_coding_unknown": 1}
 
     def counted() -> dict[str, Any]:
         return {reason: REGISTRY.get_sample_value("huimeng_refused_total", {"reason": reason}) for reason in reasons}
@@ -339,10 +339,11 @@ async def test_a_line_of_refusals_says_why_and_the_metric_too(monkeypatch: pytes
         # Known before the first of them.
         before = counted()
         wrong = [b"\0\r\n\r\n", get("/a", "X: " + "x" * HEAD_MAX), b"GET /", post(), post()]
-        assert [(await here.ask(sent)).status for sent in wrong] == [400, 431, 408, 429, 429]
+        wrong.append(get("/a", "Transfer-Encoding: gzip, chunked"))
+        assert [(await here.ask(sent)).status for sent in wrong] == [400, 431, 408, 429, 429, 501]
         await until(lambda: refusals(lines))
     (line,) = refusals(lines)
-    assert (line["refused"], line["reasons"]) == (5, reasons)
+    assert (line["refused"], line["reasons"]) == (6, reasons)
     assert counted() == {reason: before[reason] + number for reason, number in reasons.items()}
 
 
