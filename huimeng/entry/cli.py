@@ -24,7 +24,7 @@ from huimeng.entry import cli_import, cli_report, cli_setup, cli_status
 from huimeng.entry.context import Context, open_context
 from huimeng.infra.audit import act_as, at_terminal
 from huimeng.infra.audit.sealing import seal_days
-from huimeng.infra.audit.verifying import seal_of
+from huimeng.infra.audit.verifying import Finding, gone, seal_of
 from huimeng.infra.audit.verifying import verify as verify_audit
 from huimeng.infra.audit.witness import Witnesses, agrees, bear_witness
 from huimeng.infra.logs import configure_logging
@@ -85,6 +85,8 @@ def verify_command(
     async def check(context: Context) -> int:
         wrong = 0
         started = time.monotonic()
+        witnesses = Witnesses(context.settings.data_dir)
+        seen = witnesses.merchants()
         merchants = await _merchants(context, merchant)
         with _bar() as bar:
             for merchant_id, code in merchants:
@@ -94,6 +96,8 @@ def verify_command(
                 if audit or booked_on is None:
                     found += await _verify_log(context, merchant_id, code, bar)
                 wrong += _report(code, found)
+        if not merchant and (audit or booked_on is None):
+            wrong += _report("-", _told(gone(witnesses, seen, dict(merchants))))
         # Whatever is found counts at once; only a look at everything says that all is well again.
         if wrong or not (merchant or booked_on or audit):
             seconds = round(time.monotonic() - started, 1)
@@ -140,6 +144,10 @@ async def _verify_log(context: Context, merchant_id: int, code: str, bar: Progre
     )
     if not found:
         await bear_witness(context.db, witnesses, merchant_id)
+    return _told(found)
+
+
+def _told(found: list[Finding]) -> list[Difference]:
     return [Difference(each.check, each.where, each.stored, each.computed) for each in found]
 
 
@@ -158,13 +166,13 @@ def _report(code: str, found: list[Difference]) -> int:
             table.add_row(each.check, str(each.where), str(each.stored), str(each.computed))
         console.print(table)
         for check in dict.fromkeys(each.check for each in found):
-            if check in _TOLD:
-                zh, en = _TOLD[check]
+            if check in _HINTS:
+                zh, en = _HINTS[check]
                 console.print(f"{check}: {zh}\n{en}")
     return len(found)
 
 
-_TOLD = {
+_HINTS = {
     "audit_seal": (
         "某天的封存缺失或不符。如果 huimeng run 停了几天，请启动它，两分钟后再核对：迟了的日子会补封。",
         "A day's seal is missing or not right. Had `huimeng run` not run for days, start it and verify again after two "

@@ -13,6 +13,7 @@ import msgspec
 from huimeng.analytics.jobs import follow, tell_lag
 from huimeng.entry.context import Context, open_context, shelves
 from huimeng.infra.audit.sealing import seal_days
+from huimeng.infra.audit.verifying import gone
 from huimeng.infra.audit.witness import Witnesses, bear_witness
 from huimeng.infra.idempotency import forget_old
 from huimeng.infra.logs import configure_logging
@@ -36,7 +37,10 @@ _CLEARING_SECONDS = 3600.0
 async def housekeeping(context: Context) -> None:
     """One round over all merchants; what fails for one keeps nobody else waiting, but the round counts as failed."""
     failed: list[int] = []
+    witnesses = Witnesses(context.settings.data_dir)
+    seen, there = witnesses.merchants(), set[int]()
     async for merchant in every_merchant(context.db):
+        there.add(merchant.merchant_id)
         try:
             await _keep_house(context, merchant.merchant_id)
         except Unavailable:
@@ -45,6 +49,8 @@ async def housekeeping(context: Context) -> None:
         except Exception:
             log.exception("housekeeping of merchant %s failed", merchant.merchant_id)
             failed.append(merchant.merchant_id)
+    for each in gone(witnesses, seen, there):
+        log.error("merchant %s is gone from the database: huimeng verify --audit", each.where["merchant_id"])
     if failed:
         raise RuntimeError(f"housekeeping failed for {len(failed)} merchants, of them {failed[:10]}")
 

@@ -228,6 +228,21 @@ async def test_what_the_worker_saw_is_missed_and_the_way_out_after_a_restore(
     assert file.exists()
 
 
+async def test_a_merchant_that_is_gone_altogether_is_missed(
+    huimeng: Huimeng, context: Context, shop: Shop, urls: DatabaseUrls, caplog: pytest.LogCaptureFixture
+) -> None:
+    await housekeeping(context)
+    assert f"merchant {shop.merchant_id} " not in caplog.text
+    async with await AsyncConnection.connect(urls.owner) as conn:
+        await conn.execute(tenant_setting([shop.merchant_id]))
+        for table in ("merchant", "merchant_directory"):
+            await conn.execute(f"delete from {table} where merchant_id = %s", (shop.merchant_id,))
+    code, said = await huimeng("verify", "--audit")
+    assert code == 1 and "audit_witness" in said and f"{{'merchant_id': {shop.merchant_id}}}" in said, said
+    await housekeeping(context)
+    assert f"merchant {shop.merchant_id} is gone from the database" in caplog.text
+
+
 async def test_days_that_were_not_sealed_because_nothing_ran_are_sealed_first(
     huimeng: Huimeng, db: Database, shop: Shop, urls: DatabaseUrls, data_dir: Path
 ) -> None:

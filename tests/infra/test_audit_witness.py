@@ -10,8 +10,10 @@ import pytest
 
 from huimeng.infra.audit import sealing, signing
 from huimeng.infra.audit.sealing import seal_days
+from huimeng.infra.audit.verifying import Finding, gone
 from huimeng.infra.audit.witness import Witness, Witnesses, bear_witness
 from huimeng.infra.crypto import Vault
+from huimeng.merchant.service import every_merchant
 from tests.desk import Desk
 from tests.infra.audit_log import MONDAY, TODAY, Damage, checks, found_in, write
 
@@ -127,6 +129,26 @@ async def test_an_old_witness_stays_true_while_the_log_grows(log: Desk, kept: Wi
     assert newer is not None
     assert (newer.day, newer.sealed_seq, newer.seq) == (date(2026, 3, 6), 12, 15)
     assert await checks(log, newer) == []
+
+
+async def test_a_merchant_that_is_gone_altogether_is_missed(
+    log: Desk, damage: Damage, kept: Witness, witnesses: Witnesses, tmp_path: Path
+) -> None:
+    async def missed() -> list[Finding]:
+        seen = witnesses.merchants()
+        return gone(witnesses, seen, [merchant.merchant_id async for merchant in every_merchant(log.db)])
+
+    merchant_id = log.shop.merchant_id
+    assert witnesses.merchants() == [merchant_id]
+    assert await missed() == []
+    assert await damage("delete from merchant where merchant_id = %s", merchant_id) == 1
+    assert await missed() == [Finding("audit_witness", {"merchant_id": merchant_id}, None, 12)]
+    # A file that is no witness has been one; without any the loss passes.
+    file = tmp_path / "audit" / f"{merchant_id}.json"
+    file.write_bytes(b"{")
+    assert len(await missed()) == 1
+    file.rename(file.with_suffix(".old"))
+    assert await missed() == []
 
 
 async def test_a_log_without_seals_has_a_witness_too(desk: Desk, damage: Damage, witnesses: Witnesses) -> None:

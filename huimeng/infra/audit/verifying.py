@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hmac
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from datetime import date
 from typing import Any
 
@@ -12,7 +12,7 @@ import msgspec
 from huimeng.infra.audit import reading, sealing
 from huimeng.infra.audit.entries import Entry
 from huimeng.infra.audit.reading import DayRow
-from huimeng.infra.audit.witness import Witness
+from huimeng.infra.audit.witness import Witness, Witnesses
 from huimeng.infra.database import Database
 from huimeng.kernel.ids import cell_of
 
@@ -61,6 +61,19 @@ async def verify(
     if progress is not None:
         progress(head, head)
     return check.found[:_MOST]
+
+
+def gone(witnesses: Witnesses, seen: Collection[int], there: Collection[int]) -> list[Finding]:
+    """Merchants that were seen and are in the database no more: Huimeng takes nobody out of it.
+
+    seen is asked for before there is: one that is founded in between has no witness yet.
+    """
+    lost = [(merchant_id, witnesses.find(merchant_id)) for merchant_id in seen if merchant_id not in there]
+    return [
+        Finding("audit_witness", {"merchant_id": merchant_id}, None, witness.seq)
+        for merchant_id, witness in lost
+        if witness is not None
+    ]
 
 
 async def seal_of(db: Database, merchant_id: int, day: date | None = None) -> Seal | None:

@@ -64,6 +64,10 @@ class Witnesses:
         except msgspec.MsgspecError:
             return _UNREADABLE
 
+    def merchants(self) -> list[int]:
+        """Those of whom there is one."""
+        return sorted(int(file.stem) for file in self._folder.glob("*.json") if file.stem.isdigit())
+
     def keep(self, merchant_id: int, witness: Witness) -> None:
         """Whole or not at all, also when the machine stops meanwhile."""
         self._folder.mkdir(mode=0o700, exist_ok=True)
