@@ -122,7 +122,7 @@ async def create_import(
         str | None,
         QueryParameter(
             max_length=4000,
-            description="JSON：状态的说法到含义 completed、refunded、voided、open / a JSON object, word to meaning",
+            description="JSON：状态的说法到含义，见 check 的 statuses / a JSON object, word to meaning as in check",
         ),
     ] = None,
     with_import: Annotated[

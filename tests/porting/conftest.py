@@ -78,7 +78,7 @@ def read_source(source: Source, folder: Path, settings: ReadSettings = SETTINGS)
     orders: dict[date, list[Draft]] = {}
     for day in spill.days():
         for runs in spill.parts(day):
-            for each in assemble(runs):
+            for each in assemble(runs, lambda number: False):
                 if isinstance(each, Draft):
                     orders.setdefault(date.fromordinal(day), []).append(each)
                 else:

@@ -68,6 +68,17 @@ REASONS: dict[str, tuple[str, str]] = {
         "公式没有计算结果：请用表格软件打开并保存一次，或粘贴为数值",
         "the formula has no value; open and save the file in a spreadsheet, or paste values",
     ),
+    "refund_amount_missing": (
+        "只退了一部分，但没有写退多少：请补上「退款金额」一列；或把这个状态当作已完成导入，"
+        "再导入退款明细（写明原订单号，金额为负）",
+        "a part was refunded, but not how much; add a column of refund amounts, or take this status as completed and "
+        "then import the refunds as rows of their own (original order number, negative amount)",
+    ),
+    "refund_amount_repeated": (
+        "订单 {note} 每一行的退款金额都一样，分不清是每行退这么多还是整单退这么多：整单的请只留在一行",
+        "every row of the order {note} has the same refund amount, so it may be of each row or of the whole order; "
+        "leave one of the whole order in one row only",
+    ),
     "refund_without_order": (
         "没有找到要退款的订单 {note}",
         "the order {note} that this refund names is not there",

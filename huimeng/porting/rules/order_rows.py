@@ -241,7 +241,7 @@ class OrderRows:
             # Here, because here two processes share the work; what is sorted is sorted again in no time.
             self._lines.sort()
             run = self._last
-            if (self._original or run[4] == "refunded") and is_return(self._lines):
+            if self._may_refund() and is_return(self._lines):
                 number = self._original or run[1]
                 self._refunds(self._day, (run[0], number, run[2], run[1], "return", run[5], run[6], self._lines))
             else:
@@ -372,7 +372,7 @@ class OrderRows:
         for fault in faults:
             self._report(msgspec.structs.replace(fault, order_no=self._last[1]))
         self._sink(self._day, _taint(self._last, line))
-        if self._is_refund():
+        if self._may_refund():
             store, order_no, at = self._last[:3]
             number = self._original or order_no
             self._refunds(self._day, (store, number, at, order_no, "return", "", line, None))
@@ -391,6 +391,10 @@ class OrderRows:
 
     def _is_refund(self) -> bool:
         return bool(self._original) or (self._last is not None and self._last[4] == "refunded")
+
+    def _may_refund(self) -> bool:
+        """Partly refunded is the order, or the row that gives a part of it back."""
+        return self._is_refund() or (self._last is not None and self._last[4] == "partly_refunded")
 
     def _orphan(self, clue: _Clue | None, line: int) -> None:
         """A bad row belongs to a neighbour with its number and its time or store; one that can't be read at all, to

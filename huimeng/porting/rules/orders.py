@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import date
 from operator import itemgetter
 
@@ -34,8 +34,11 @@ class Draft(msgspec.Struct, frozen=True):
 _FIRST_LINE = itemgetter(6)
 
 
-def assemble(runs: Iterable[Run]) -> Iterator[Draft | RowFault]:
-    """The orders of a day by time; an order that isn't whole or contradicts itself is a fault."""
+def assemble(runs: Iterable[Run], is_refunded: Callable[[str], bool]) -> Iterator[Draft | RowFault]:
+    """The orders of a day by time; an order that isn't whole or contradicts itself is a fault.
+
+    is_refunded: whether the file says what was refunded of an order of this number.
+    """
     groups: dict[tuple[StoreKey, str], list[Run]] = {}
     for run in runs:
         groups.setdefault((run[0], run[1]), []).append(run)
@@ -49,10 +52,10 @@ def assemble(runs: Iterable[Run]) -> Iterator[Draft | RowFault]:
             first = min(group, key=_FIRST_LINE)
             yield Draft(first[0], first[1], first[2], "", "open", (), (), first[6])
         elif any(run[7] is not None for run in group):
-            yield _draft(group)
+            yield _draft(group, is_refunded)
 
 
-def _draft(runs: Sequence[Run]) -> Draft | RowFault:
+def _draft(runs: Sequence[Run], is_refunded: Callable[[str], bool]) -> Draft | RowFault:
     first = runs[0]
     if len(runs) > 1:
         fault = _contradiction(runs)
@@ -60,6 +63,11 @@ def _draft(runs: Sequence[Run]) -> Draft | RowFault:
             return fault
     elif first[7] is None:
         return _fault(runs, "order_incomplete", str(first[6]))
+    if any(run[4] == "partly_refunded" for run in runs):
+        # A negative line of the order says it too.
+        if not is_refunded(first[1]) and not any(line[3] < 0 for run in runs for line in run[7] or ()):
+            return _fault(runs, "refund_amount_missing", "")
+        runs = [(*run[:4], "completed", *run[5:]) if run[4] == "partly_refunded" else run for run in runs]
     lines: list[Line] = []
     tenders: dict[str, int] = {}
     keyed = False

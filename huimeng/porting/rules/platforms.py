@@ -11,7 +11,7 @@ from huimeng.kernel.errors import InvalidInput
 from huimeng.member.kinds import normalise_phone
 from huimeng.porting.rules.cells import money
 from huimeng.porting.rules.columns import plain_name
-from huimeng.porting.rules.faults import CellFault
+from huimeng.porting.rules.faults import CellFault, marked
 from huimeng.porting.rules.words import (
     CLOSED_WORD,
     COMPLETED_WORD,
@@ -113,6 +113,7 @@ _UNDER_WAY = (
     *("已支付", "备货", "已发货", "部分发货", "派送", "已签收"),
 )
 _GIVEN_BACK = ("退款成功", "已退款", "退款完成", "全额退款", "退款退货成功", "退货退款成功")
+_PART_GIVEN_BACK = ("部分退款", "部分退货")
 
 Cells = Mapping[str, str]
 
@@ -171,7 +172,8 @@ def _taobao_orders(cells: Cells) -> list[str]:
 
 def _taobao_detail(cells: Cells) -> list[str]:
     get = cells.get
-    refunded = get("退款金额", "") if _given_back(get("退款状态", "")) else ""
+    state = get("退款状态", "")
+    refunded = _told_amount(get("退款金额", ""), state, get(STATUS_COLUMN, "")) if _given_back(state) else ""
     return [
         *(get("主订单编号", ""), get("子订单编号", ""), get("订单创建时间", "")),
         *(get("店铺名称", ""), _phone(get("联系手机", ""))),
@@ -183,7 +185,7 @@ def _taobao_detail(cells: Cells) -> list[str]:
 
 def _douyin(cells: Cells) -> list[str]:
     get = cells.get
-    paid = get("订单应付金额", "")
+    paid, state = get("订单应付金额", ""), get("售后状态", "")
     return [
         *(get("主订单编号", ""), get("子订单编号", ""), get("订单提交时间", "")),
         # 0: sold by no shop of its own.
@@ -191,8 +193,8 @@ def _douyin(cells: Cells) -> list[str]:
         *(_phone(get("收件人手机号", "")), get("商家编码", ""), get("选购商品", ""), get("商品数量", "")),
         *(_times(get("商品单价", ""), get("商品数量", "")) or get("商品金额", ""), paid),
         *(get("支付方式", ""), _status(get("订单状态", ""))),
-        # The file does not say how much: what was refunded is the whole of the line.
-        paid if _given_back(get("售后状态", "")) else "",
+        # The file does not say how much: what was refunded is the whole of the line, unless it says that it isn't.
+        _told_amount("" if "部分" in state else paid, state, get(STATUS_COLUMN, "")) if _given_back(state) else "",
     ]
 
 
@@ -236,7 +238,12 @@ def _status(cell: str) -> str:
 
 
 def _given_back(cell: str) -> bool:
-    return any(word in cell for word in _GIVEN_BACK)
+    return any(word in cell for word in _GIVEN_BACK) or cell in _PART_GIVEN_BACK
+
+
+def _told_amount(amount: str, state: str, status: str) -> str:
+    """How much was refunded; a row that doesn't say it can't be taken, unless its order ended anyway."""
+    return amount if amount or _status(status) == CLOSED_WORD else marked("refund_amount_missing", "", state)
 
 
 def _times(price: str, quantity: str) -> str:

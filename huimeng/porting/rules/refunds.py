@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from decimal import Decimal
 
 import msgspec
@@ -65,6 +65,11 @@ def gather(runs: Iterable[RefundRun], day: int) -> list[Refund | BrokenRefund]:
         returned = tuple((int(run[5]), line) for run in group for line in run[7] or ())
         found.append((at, first, Refund(store, order_no, "", day, first, (), returned)))
     return [each for _, _, each in sorted(found, key=lambda item: item[:2])]
+
+
+def named(runs: Iterable[RefundRun], day: int) -> Iterator[tuple[str, int | None]]:
+    """Numbers of the orders that are refunded; with the day where the order's own row tells of it."""
+    return ((run[1], day if run[4] == "returned" else None) for run in runs)
 
 
 def marks(source: str, refund: Refund) -> tuple[str, str]:
@@ -190,7 +195,15 @@ def parts_to_reach(order: Order, returned: Sequence[tuple[int, Line]]) -> list[W
             wanted.append(WantedLine(number))
         elif amount > sold.refunded_fen:
             wanted.append(WantedLine(number, None, amount - sold.refunded_fen))
+    if wanted and _is_of_the_order(order, returned):
+        raise CellFault("refund_amount_repeated", order.order_no)
     return wanted
+
+
+def _is_of_the_order(order: Order, returned: Sequence[tuple[int, Line]]) -> bool:
+    """Whether one amount may stand for the whole order in each of its rows; a row with an id of its own has its own."""
+    once = len({amount for amount, _ in returned}) == 1 and len(returned) == len(order.lines) > 1
+    return once and any(amount != line[3] for amount, line in returned) and not any(line[4] for _, line in returned)
 
 
 def _is_same(sold: SoldLine, line: Line) -> bool:

@@ -10,10 +10,11 @@ from huimeng.porting.errors import BadStatusWord
 from huimeng.porting.rules.cells import UNTEXT, code
 from huimeng.porting.rules.faults import SHOWN_CHARACTERS, CellFault
 
-# open: not completed yet; closed: ended without the goods, whether they were paid before or not.
-OrderStatus = Literal["completed", "refunded", "voided", "open", "closed"]
+# open: not completed yet; closed: ended without the goods, whether they were paid before or not; partly_refunded:
+# completed, and a part of it refunded that the file has to name.
+OrderStatus = Literal["completed", "refunded", "partly_refunded", "voided", "open", "closed"]
 # What a merchant can say that a word of a file means.
-ToldStatus = Literal["completed", "refunded", "voided", "open"]
+ToldStatus = Literal["completed", "refunded", "partly_refunded", "voided", "open"]
 TOLD_STATUSES: Mapping[str, ToldStatus] = {each: each for each in get_args(ToldStatus)}
 # Words as they are compared, of those that a merchant told.
 StatusWords = Mapping[str, OrderStatus]
@@ -28,6 +29,10 @@ _STATUSES: dict[OrderStatus, tuple[str, ...]] = {
     "refunded": (
         *("refunded", "returned", "refund", "return"),
         *("已退款", "退款", "全额退款", "退款成功", "已退货", "退货", "退款完成", "已全额退款", "退货退款"),
+    ),
+    "partly_refunded": (
+        *("partlyrefunded", "partiallyrefunded", "partialrefund", "partialrefunded"),
+        *("部分退款", "部分退货", "部分退款成功", "已部分退款", "部分已退款", "部分退货退款", "部分退款完成"),
     ),
     "voided": (
         *("voided", "void", "cancelled", "canceled"),

@@ -70,7 +70,7 @@ class _Check:
         await self._finder.find({run[3] for run in runs})
         drafts: list[tuple[Draft, OrderInput]] = []
         closed: list[tuple[Draft, OrderInput]] = []
-        for number, found in enumerate(assemble(runs)):
+        for number, found in enumerate(assemble(runs, lambda number: self._refunder.names(number, day.toordinal()))):
             if isinstance(found, Draft) and found.status in ("open", "closed"):
                 if found.status == "open" or not isinstance(found.store, int):
                     self._refunder.counts["left_out"] += 1

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
 
@@ -20,6 +20,7 @@ from huimeng.porting.rules.columns import LEFT_OUT, ORDER_FILE_COLUMNS, ORDER_RE
 from huimeng.porting.rules.faults import FAULT_HEADER, RowFault
 from huimeng.porting.rules.order_rows import ReadSettings, settings_latest
 from huimeng.porting.rules.platforms import source_of
+from huimeng.porting.rules.refunds import named
 from huimeng.porting.service.checking import check_orders
 from huimeng.porting.service.finding import MemberFinder, store_places
 from huimeng.porting.service.importing import (
@@ -110,11 +111,9 @@ class _Read(msgspec.Struct, frozen=True):
         self.spill.close()
         self.refunds.close()
 
-    def refunded(self) -> Iterator[str]:
-        """Numbers of the orders that refunds of the file name."""
-        for day in self.refunds.days():
-            for runs in self.refunds.parts(day):
-                yield from (run[1] for run in runs)
+    def refunded(self) -> set[tuple[str, int | None]]:
+        """Of the orders that refunds of the file name."""
+        return {each for day in self.refunds.days() for runs in self.refunds.parts(day) for each in named(runs, day)}
 
     def told(self, refunder: Refunder) -> dict[str, int]:
         """Counts that most files have nothing of."""
@@ -170,8 +169,7 @@ async def _dry(context: Context, plan: _Plan, path: Path, folder: Path, errors: 
     try:
         # No order is in a store that is still to be created.
         stores = {code: -number for number, code in enumerate(read.new_stores, 1)}
-        refunder = _refunder(context, plan, errors, stores, None)
-        refunder.named = {number for number in read.refunded() if number}
+        refunder = _refunder(context, plan, errors, stores, None, read)
         counts = await check_orders(context, _finder(context, plan), read.spill, plan.options, errors, told, refunder)
         await refunder.run(read.refunds)
     finally:
@@ -189,7 +187,7 @@ async def _real(context: Context, plan: _Plan, path: Path, folder: Path, errors:
     read = await _read(plan, folder, errors, told)
     try:
         stores = await _create_stores(context, merchant_id, read.new_stores)
-        refunder = _refunder(context, plan, errors, stores, job.started_at if job.resumed else None)
+        refunder = _refunder(context, plan, errors, stores, job.started_at if job.resumed else None, read)
         refunder.counts |= {name: job.counts[name] for name in refunder.counts if name in job.counts}
         taker = OrderTaker(
             context, _finder(context, plan), plan.keys, job, plan.options, stores, errors, told, refunder
@@ -228,9 +226,9 @@ async def _read(plan: _Plan, folder: Path, errors: FaultFile, told: Told) -> _Re
 
 
 def _refunder(
-    context: Context, plan: _Plan, errors: FaultFile, stores: Mapping[str, int], since: datetime | None
+    context: Context, plan: _Plan, errors: FaultFile, stores: Mapping[str, int], since: datetime | None, read: _Read
 ) -> Refunder:
-    return Refunder(context, plan.merchant, plan.options, errors, stores, since)
+    return Refunder(context, plan.merchant, plan.options, errors, stores, since, read.refunded())
 
 
 async def _create_stores(context: Context, merchant_id: int, codes: list[str]) -> dict[str, int]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from datetime import date, datetime
 from typing import Literal
 
@@ -60,7 +60,8 @@ class _Wish(msgspec.Struct, frozen=True):
 class Refunder:
     """Counts refunds_created, refunds_unchanged, refunds_refused and left_out; dry: nothing is sent.
 
-    since: when a job began that goes on, whose own refunds count as created; None: it has just begun.
+    since: when a job began that goes on, whose own refunds count as created; None: it has just begun. named: numbers
+    of the orders that refunds of the file name, with the day's ordinal where it is known which of them.
     """
 
     def __init__(
@@ -71,10 +72,10 @@ class Refunder:
         errors: FaultFile,
         stores: Mapping[str, int],
         since: datetime | None,
+        named: Set[tuple[str, int | None]],
     ) -> None:
         self.counts = {"refunds_created": 0, "refunds_unchanged": 0, "refunds_refused": 0, "left_out": 0}
-        # What refunds of the file name; a dry run keeps the orders of it that would be created.
-        self.named: set[str] = set()
+        # A dry run keeps the orders that would be created, of those that refunds of the file name.
         self._expected: dict[str, list[Sale]] = {}
         self._context = context
         self._merchant_id = merchant.merchant_id
@@ -84,6 +85,7 @@ class Refunder:
         self._errors = errors
         self._stores = stores
         self._since = since
+        self._named = named
         self._waiting: list[_Wish] = []
         # Of a dry run: orders as they would then stand, and the reasons of the refunds that it would write.
         self._planned: dict[int, Order] = {}
@@ -95,9 +97,13 @@ class Refunder:
 
     # Orders of the file that turn out to be refunded.
 
+    def names(self, order_no: str, day: int) -> bool:
+        """Whether the file tells of a refund of this order."""
+        return (order_no, day) in self._named or (order_no, None) in self._named
+
     async def expect(self, draft: Draft, order: OrderInput) -> None:
         """An order that a dry run would create."""
-        if not draft.returned and draft.order_no not in self.named:
+        if not draft.returned and not self.names(draft.order_no, order.business_day.toordinal()):
             return
         found = as_stored(order, draft.status, -1 - len(self._planned))
         self._planned[found.order_id] = found

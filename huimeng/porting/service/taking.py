@@ -118,7 +118,7 @@ class OrderTaker:
             await self._create_members(run[3] for run in runs)
         date_of_day = date.fromordinal(day)
         closed: list[tuple[Draft, OrderInput]] = []
-        for number, found in enumerate(assemble(runs), 1):
+        for number, found in enumerate(assemble(runs, lambda number: self._refunder.names(number, day)), 1):
             flight = self._flight(day, date_of_day, found, closed)
             if flight.command is not None:
                 flight.answer = await enqueue(self._context.teller, flight.command)

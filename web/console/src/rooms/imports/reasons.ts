@@ -74,6 +74,13 @@ export default defineWords(
     do_sheet_error: '在表格软件里改正公式。',
     why_formula_without_value: '公式没有算出结果',
     do_formula_without_value: '用表格软件打开并保存一次，或粘贴为数值。',
+    why_refund_amount_missing: '退了一部分，没写退多少',
+    do_refund_amount_missing:
+      '补上“退款金额”一列；或在设置里把这个状态选成“已完成”，试导并导入后，再导入退款明细（原订单号、负数金额）。',
+    do_refund_amount_missing_now:
+      '补上“退款金额”一列再导入一次；或导入时把这个状态选成“已完成”，再导入退款明细（原订单号、负数金额）。',
+    why_refund_amount_repeated: '每一行的退款金额都一样',
+    do_refund_amount_repeated: '如果是整单的退款，只留在一行；如果每一行真的都退这么多，到订单页面退。',
     why_refund_without_order: '找不到要退款的订单',
     do_refund_without_order: '先导入原订单，或检查原订单号。',
     why_refund_ambiguous: '有几张订单都是这个号',
@@ -170,6 +177,14 @@ export default defineWords(
     do_sheet_error: 'Correct the formula in the spreadsheet.',
     why_formula_without_value: 'The formula has no value',
     do_formula_without_value: 'Open and save it in a spreadsheet, or paste values.',
+    why_refund_amount_missing: 'A part was refunded, not told how much',
+    do_refund_amount_missing:
+      'Add a column of refund amounts; or choose “Completed” for this status, import, then import the refunds (original order, negative amount).',
+    do_refund_amount_missing_now:
+      'Add a column of refund amounts and import again; or choose “Completed” for this status, then import the refunds (original order, negative amount).',
+    why_refund_amount_repeated: 'Every row has the same refund amount',
+    do_refund_amount_repeated:
+      'If it is of the whole order, leave it in one row; if each row was, refund it on the order’s page.',
     why_refund_without_order: 'The refunded order is not there',
     do_refund_without_order: 'Import that order first, or correct its number.',
     why_refund_ambiguous: 'Several orders have this number',

@@ -8,7 +8,7 @@ export type Meaning = NonNullable<Schemas['ImportCheck']['statuses']>[string]
 /** By word; '': nobody has said. */
 export type Meanings = Record<string, string>
 
-export const MEANINGS: readonly Meaning[] = ['completed', 'refunded', 'voided', 'open']
+export const MEANINGS: readonly Meaning[] = ['completed', 'refunded', 'partly_refunded', 'voided', 'open']
 
 /** Those of the preview, and those that only a check of the whole file has found, unknown ones first. */
 export function wordsOf(preview: Preview, found: Schemas['UnknownStatus'][]): Word[] {
@@ -47,6 +47,7 @@ export default defineWords(
     part: '文件很长，这里只看了前面一部分。试导会看完整个文件。',
     is_completed: '已完成：算作订单',
     is_refunded: '已退款：整单退掉',
+    is_partly_refunded: '部分退款：按退款金额退',
     is_voided: '已取消：整单作废',
     is_open: '还没完成：先跳过',
     is_closed: '已关闭：导入过的作废，其余跳过',
@@ -61,8 +62,9 @@ export default defineWords(
     still: 'Words whose meaning is not known: {n}. Orders with them are left out unless you choose.',
     all_known: 'The meaning of each is known.',
     part: 'The file is long, and only its beginning was looked at. A trial run reads all of it.',
-    is_completed: 'Completed: counts as an order',
+    is_completed: 'Completed: an order',
     is_refunded: 'Refunded: the whole order',
+    is_partly_refunded: 'Refunded in part: by the refund amount',
     is_voided: 'Cancelled: the whole order',
     is_open: 'Not completed: left for later',
     is_closed: 'Closed: voided if it was taken, else left out',
