@@ -221,6 +221,48 @@ async def test_an_order_whose_number_is_spoilt(bench: Bench, shop: Shop, tmp_pat
     assert created == [NUMBERS[0], NUMBERS[3]]
 
 
+PAID, STATUS = TAOBAO.index("买家实际支付金额"), TAOBAO.index("订单状态")
+
+
+def repeated_orders(place: int, cell: str) -> list[list[str]]:
+    """The second order once more at the end as it is; the third with another cell, and then as it was."""
+    orders = plain_orders(4)
+    other = [*orders[3]]
+    other[place] = cell
+    return [*orders, [*orders[2]], other, [*orders[3]]]
+
+
+@pytest.mark.parametrize(("place", "cell"), [(PAID, "9.00"), (STATUS, "交易关闭"), (STATUS, "等待买家付款")])
+async def test_a_number_twice_in_the_order_report(
+    bench: Bench, shop: Shop, tmp_path: Path, place: int, cell: str
+) -> None:
+    """Once more with the same content it is harmless; with other content nobody can say which row is right."""
+    orders = repeated_orders(place, cell)
+    details = [*detail_lines(), detail_lines()[1]]
+    faults, created = await take_pair(bench, shop, tmp_path, joined(orders), joined(details))
+    told = [("", "order_repeated", NUMBERS[2])] * 3
+    assert faults == [*told, ("6", "order_missing", NUMBERS[2]), ("7", "order_missing", NUMBERS[2])]
+    assert any("4, 7" in row["reason_zh"] for row in error_rows(tmp_path / "orders.csv.errors.csv"))
+    assert created == [NUMBERS[0], NUMBERS[1], NUMBERS[3]]
+    assert [row[-1] for row in await stored(bench.db, shop)] == [500] * 6
+
+
+@pytest.mark.parametrize(("place", "cell"), [(PAID, "9.00"), (STATUS, "等待买家付款")])
+def test_a_number_twice_in_an_order_report_alone(tmp_path: Path, place: int, cell: str) -> None:
+    found = read_file(tmp_path, joined(repeated_orders(place, cell)))
+    assert found.codes() == [(line, "order_repeated") for line in ("4", "7", "8")]
+    assert {fault["order_no"] for fault in found.faults} == {NUMBERS[2]}
+    assert taken(found) == [NUMBERS[0], NUMBERS[1], NUMBERS[3]]
+    assert {sum(line[3] for line in draft.lines) for drafts in found.orders.values() for draft in drafts} == {1000}
+
+
+def test_what_nobody_reads_makes_no_difference(tmp_path: Path) -> None:
+    orders = repeated_orders(WORDS, "快点发")
+    found = read_file(tmp_path, joined(orders))
+    assert (found.codes(), taken(found)) == ([], NUMBERS[:4])
+    assert {len(draft.lines) for drafts in found.orders.values() for draft in drafts} == {1}
+
+
 @pytest.mark.parametrize("paid", ["5.00", "0"])
 async def test_a_broken_row_of_the_detail_report(bench: Bench, shop: Shop, tmp_path: Path, paid: str) -> None:
     """Its order is left out, also when what it says of money would not be missed."""

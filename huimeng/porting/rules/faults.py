@@ -111,6 +111,11 @@ REASONS: dict[str, tuple[str, str]] = {
         "订单在明细（宝贝）报表里没有对应的行",
         "the order has no line in the detail report",
     ),
+    "order_repeated": (
+        "订单报表里这个订单编号有两行，内容不同（第 {note} 行），不知道哪一行是对的：请删掉不对的那一行",
+        "the order report has this number twice with different content (lines {note}), and nobody can say which is "
+        "right; remove the wrong one",
+    ),
     "order_missing": (
         "明细的订单不在订单报表里：{note}",
         "the order of this line is not in the order report: {note}",

@@ -36,7 +36,7 @@ from huimeng.porting.rules.summary import is_no_row
 from huimeng.porting.rules.swallowing import is_date, swallowed
 from huimeng.porting.rules.words import StatusWords
 from huimeng.porting.store.blocks import BLOCK_BYTES, Reading, Source, open_source
-from huimeng.porting.store.pairs import join
+from huimeng.porting.store.pairs import join, without_repeats
 from huimeng.porting.store.sheet import Filler, Row, SheetReader
 from huimeng.porting.store.workbook import Sheet, Workbook
 
@@ -388,8 +388,11 @@ def _unknown(table: Table, kind: platforms.Kind) -> list[str]:
 
 
 def _translated(table: Table, kind: platforms.Kind, folder: Path, told: StatusWords) -> Source:
+    rows: Iterable[tuple[int, dict[str, str]]] = named_rows(table, kind)
+    if kind == "taobao_orders":
+        rows = without_repeats(folder, lambda: named_rows(table, kind), told)
     with _Lines(folder, list(platforms.OUT[kind]), table.header_line) as lines:
-        for line, cells in named_rows(table, kind):
+        for line, cells in rows:
             if line <= 0:
                 lines.again()
             elif any(text.strip() for text in cells.values()):
@@ -416,8 +419,8 @@ def _pair(
         orders, detail = by_kind["taobao_orders"], by_kind["taobao_detail"]
         out = platforms.OUT["taobao_detail"]
         with _Lines(folder, list(out), detail.header_line) as lines:
-            rows = _plain_rows(named_rows(orders, "taobao_orders"))
             told = wish.statuses("taobao")
+            rows = _plain_rows(without_repeats(folder, lambda: named_rows(orders, "taobao_orders"), told))
             faults = join(folder, rows, lambda: named_rows(detail, "taobao_detail"), lines, told)
             return Taken(lines.source(dict(out), _unknown(detail, "taobao_detail")), "taobao", told, faults)
     finally:

@@ -5,6 +5,7 @@ The orders lie in a small database in the folder of the import while the lines g
 
 from __future__ import annotations
 
+import hashlib
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
@@ -40,11 +41,13 @@ def join(folder: Path, orders: Rows, details: Callable[[], Rows], lines: Lines, 
         database.execute(
             "create table o (no text primary key, cells blob, paid int, post int, sum int, n int, open int, lost int)"
         )
+        database.execute("create table d (no text primary key)")
         database.execute("begin")
         faults = [fault for line, cells in orders if (fault := _keep(database, line, cells, told)) is not None]
         for line, cells in details():
             if line <= 0:
                 database.execute("update o set sum = 0, n = 0, lost = 0")
+                database.execute("delete from d")
             else:
                 _add(database, line, cells)
         for line, cells in details():
@@ -56,6 +59,44 @@ def join(folder: Path, orders: Rows, details: Callable[[], Rows], lines: Lines, 
     finally:
         database.close()
         (folder / "orders.sqlite").unlink(missing_ok=True)
+
+
+def without_repeats(folder: Path, orders: Callable[[], Rows], told: StatusWords) -> Rows:
+    """Rows of Taobao's order report without those that say the same once more; where two of a number differ, nobody can
+    say which is right, and each is lost."""
+    database = sqlite3.connect(folder / "numbers.sqlite", isolation_level=None)
+    try:
+        database.execute("pragma journal_mode = off")
+        database.execute("pragma synchronous = off")
+        database.execute("create table r (no text primary key, line int, said blob, other int)")
+        database.execute("begin")
+        for line, cells in orders():
+            number = _number(cells.get("订单编号", ""))
+            if line > 0 and number and platforms.FAULT not in cells:
+                said = _digest(cells, told)
+                database.execute("insert or ignore into r values (?, ?, ?, 0)", (number, line, said))
+                database.execute(
+                    "update r set other = ? where no = ? and said <> ? and not other", (line, number, said)
+                )
+        for line, cells in orders():
+            number = _number(cells.get("订单编号", ""))
+            found = database.execute("select line, other from r where no = ?", (number,)).fetchone()
+            if found is None or platforms.FAULT in cells:
+                yield line, cells
+            elif found[1]:
+                mark = marked("order_repeated", f"{found[0]}, {found[1]}", shown(number))
+                yield line, {**cells, platforms.FAULT: mark}
+            elif line == found[0]:
+                yield line, cells
+    finally:
+        database.close()
+        (folder / "numbers.sqlite").unlink(missing_ok=True)
+
+
+def _digest(cells: dict[str, str], told: StatusWords) -> bytes:
+    """Of all that an order's row says and somebody reads."""
+    said = [*platforms.translate("taobao_orders", cells, told), cells.get("买家应付邮费", "").strip()]
+    return hashlib.blake2b(msgspec.json.encode(said), digest_size=16).digest()
 
 
 def _keep(database: sqlite3.Connection, line: int, cells: dict[str, str], told: StatusWords) -> RowFault | None:
@@ -90,8 +131,12 @@ def _add(database: sqlite3.Connection, line: int, cells: dict[str, str]) -> None
     number, paid = _number(cells.get("主订单编号", "")), _fen(cells.get("买家实际支付金额", ""))
     if platforms.FAULT in cells:
         database.execute("update o set lost = ?, n = n + 1 where no = ?", (line, number))
-    else:
-        database.execute("update o set sum = sum + ?, n = n + 1 where no = ?", (paid, number))
+        return
+    line_no = _number(cells.get("子订单编号", ""))
+    if line_no and not database.execute("insert or ignore into d values (?)", (line_no,)).rowcount:
+        # A line that comes once more counts once.
+        paid = 0
+    database.execute("update o set sum = sum + ?, n = n + 1 where no = ?", (paid, number))
 
 
 def _joined(database: sqlite3.Connection, cells: dict[str, str], told: StatusWords) -> list[str]:
