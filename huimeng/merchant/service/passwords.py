@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from functools import cached_property
 from typing import TypeVar
 
@@ -31,12 +32,24 @@ class Passwords:
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="password")
         self._waiting = 0
 
+    @contextmanager
+    def turn(self) -> Iterator[None]:
+        """A place in the queue, before an attempt is counted: who is sent away has tried nothing. TooBusy."""
+        if self._waiting >= WAITING_MOST:
+            raise TooBusy()
+        self._waiting += 1
+        try:
+            yield
+        finally:
+            self._waiting -= 1
+
     async def hash(self, password: str) -> str:
         """TooBusy when too many wait already."""
-        return await self._run(self._hasher.hash, _bytes(password))
+        with self.turn():
+            return await self._run(self._hasher.hash, _bytes(password))
 
     async def verify(self, password: str, kept: str | None) -> bool:
-        """None, for a name that nobody has, takes as long as a hash and is never right; TooBusy."""
+        """In a turn. None, for a name that nobody has, takes as long as a hash and is never right."""
         return await self._run(self._verify, _bytes(password), kept)
 
     def _verify(self, password: bytes, kept: str | None) -> bool:
@@ -51,13 +64,7 @@ class Passwords:
         return self._hasher.hash(secrets.token_urlsafe(32))
 
     async def _run(self, work: Callable[..., T], *given: bytes | str | None) -> T:
-        if self._waiting >= WAITING_MOST:
-            raise TooBusy()
-        self._waiting += 1
-        try:
-            return await asyncio.get_running_loop().run_in_executor(self._thread, work, *given)
-        finally:
-            self._waiting -= 1
+        return await asyncio.get_running_loop().run_in_executor(self._thread, work, *given)
 
 
 PASSWORDS = Passwords()

@@ -18,7 +18,7 @@ from huimeng.infra import audit
 from huimeng.infra.crypto import Vault
 from huimeng.infra.database import Connection, Database
 from huimeng.infra.heads import lock_head
-from huimeng.kernel.errors import InvalidInput, Unauthorized
+from huimeng.kernel.errors import InvalidInput, TooBusy, Unauthorized
 from huimeng.kernel.ids import cell_of
 from huimeng.kernel.times import utc_now
 from huimeng.merchant.errors import (
@@ -106,8 +106,9 @@ class LogIns:
         self, merchant_code: str, login: str, password: str, came: From, previous: SessionToken | None
     ) -> Opened:
         merchant_id = await self._merchant_id(merchant_code)
-        kept, admitted = await self._attempt(merchant_id, login)
-        right = await self._passwords.verify(password, None if kept is None else kept.password_hash)
+        with self._passwords.turn():
+            kept, admitted = await self._attempt(merchant_id, login)
+            right = await self._passwords.verify(password, None if kept is None else kept.password_hash)
         if kept is None or not admitted or not kept.active or not right:
             if kept is not None and admitted:
                 await self._record_failure(merchant_id, kept, came)
@@ -169,13 +170,14 @@ class LogIns:
 
     async def change_password(self, merchant_id: int, staff_id: int, current: str, new: str, came: From) -> Opened:
         """Ends all sessions and opens a new one; WrongPassword, WeakPassword, TooBusy."""
-        async with self._db.tenant(merchant_id) as conn:
-            kept = await store.lock_password_of(conn, merchant_id, staff_id)
-            if kept is None:
-                raise StaffNotFound(str(staff_id))
-            merchant = await get_merchant(conn, merchant_id)
-            admitted = await self._count(conn, merchant_id, kept)
-        right = await self._passwords.verify(current, kept.password_hash)
+        with self._passwords.turn():
+            async with self._db.tenant(merchant_id) as conn:
+                kept = await store.lock_password_of(conn, merchant_id, staff_id)
+                if kept is None:
+                    raise StaffNotFound(str(staff_id))
+                merchant = await get_merchant(conn, merchant_id)
+                admitted = await self._count(conn, merchant_id, kept)
+            right = await self._passwords.verify(current, kept.password_hash)
         if not right or not admitted:
             if admitted:
                 await self._record_failure(merchant_id, kept, came)
@@ -184,12 +186,13 @@ class LogIns:
             people.check_password(new, kept.login, merchant.code)
             if new == current:
                 raise WeakPassword(reason="it is the old one", reason_zh="不能与原密码相同")
-        except WeakPassword:
+            hashed = await self._passwords.hash(new)
+        except (WeakPassword, TooBusy):
             async with self._db.tenant(merchant_id) as conn:
                 # The current one was right.
                 await store.unlock(conn, merchant_id, staff_id)
             raise
-        hashed, now = await self._passwords.hash(new), self._now()
+        now = self._now()
         async with self._db.tenant(merchant_id) as conn:
             await lock_head(conn, cell_of(merchant_id))
             newest = await store.lock_password_of(conn, merchant_id, staff_id)
