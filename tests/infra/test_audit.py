@@ -224,6 +224,22 @@ async def test_an_entry_of_a_day_that_is_sealed_belongs_to_the_next_seal(log: De
     assert await found_in(log) == []
 
 
+async def test_days_are_sealed_also_when_the_clock_was_ahead_once(log: Desk) -> None:
+    """A machine that woke in another year sealed a day of it; then its clock was put right."""
+    ahead = MONDAY + timedelta(days=400)
+    await write(log, ahead)
+    await seal_days(log.db, log.shop.merchant_id, ahead.date() + timedelta(days=1))
+    known = await days(log)
+    for day in (5, 6):
+        await write(log, MONDAY + timedelta(days=day))
+    assert await seal_days(log.db, log.shop.merchant_id, date(2026, 3, 7)) == []
+    assert await checks(log, today=date(2026, 3, 10)) == ["audit_seal"]
+    assert len(await seal_days(log.db, log.shop.merchant_id, date(2026, 3, 8))) == 1
+    assert len(await seal_days(log.db, log.shop.merchant_id, date(2026, 3, 9))) == 1
+    assert [row[1:] for row in (await days(log))[len(known) :]] == [(14, 14), (15, 15)]
+    assert await found_in(log, today=date(2026, 3, 10)) == []
+
+
 async def test_the_runtime_may_neither_change_nor_delete(log: Desk) -> None:
     for statement in (
         "update audit_entry set action = 'x'",

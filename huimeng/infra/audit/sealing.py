@@ -43,9 +43,12 @@ async def _next_day(conn: Connection, cell_id: int, before: DayRow | None, until
     if oldest is None:
         return None
     day = oldest.astimezone(UTC).date()
-    if before is not None:
-        day = max(day, before.day + timedelta(days=1))
-    return day if day < until else None
+    if before is None or day > before.day:
+        return day
+    # That day has its seal, so the next one takes what came late. When the newest is of no day yet, the clock was ahead
+    # once: what is written now would otherwise wait until then.
+    after = before.day + timedelta(days=1)
+    return after if after < until or before.day >= until else None
 
 
 async def _seal_oldest(db: Database, merchant_id: int, today: date) -> date | None:
@@ -56,7 +59,7 @@ async def _seal_oldest(db: Database, merchant_id: int, today: date) -> date | No
         if day is None:
             return None
         last = 0 if before is None else before.last_seq
-        until = await reading.last_until(conn, cell_id, last, _begin(day + timedelta(days=1)))
+        until = await reading.last_until(conn, cell_id, last, _begin(min(day + timedelta(days=1), today)))
         seal = start(cell_id, None if before is None else before.seal, day, last + 1, until)
         async for mac in reading.macs(conn, cell_id, last + 1, until):
             seal.update(mac)
