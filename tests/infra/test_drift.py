@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-import psycopg
+import threading
 
-from huimeng.entry.migrate import drift, upgrade
+import psycopg
+import pytest
+
+from huimeng.entry.migrate import DatabaseNewer, drift, upgrade
 from huimeng.infra.database import DatabaseUrls
 from huimeng.infra.schema import metadata, security_statements
 
@@ -25,6 +28,29 @@ def test_a_missing_column_is_seen(urls: DatabaseUrls) -> None:
 def test_migrating_again_changes_nothing(urls: DatabaseUrls) -> None:
     upgrade(urls.owner)
     assert drift(urls.owner) == []
+
+
+def test_who_starts_meanwhile_waits_for_a_long_migration(urls: DatabaseUrls) -> None:
+    """Statements that wait for a lock of the running system give up in 5 seconds; waiting for one's turn does not."""
+    with psycopg.connect(urls.owner, autocommit=True) as other:
+        other.execute("select pg_advisory_lock(4815162342)")
+        release = threading.Timer(5.5, other.execute, ["select pg_advisory_unlock(4815162342)"])
+        release.start()
+        try:
+            upgrade(urls.owner)
+        finally:
+            release.join()
+
+
+def test_a_database_of_a_newer_release_is_left_alone(urls: DatabaseUrls) -> None:
+    with psycopg.connect(urls.owner, autocommit=True) as conn:
+        (known,) = conn.execute("select version_num from alembic_version").fetchone() or ("",)
+        conn.execute("update alembic_version set version_num = '9999'")
+        try:
+            with pytest.raises(DatabaseNewer, match="9999"):
+                upgrade(urls.owner)
+        finally:
+            conn.execute("update alembic_version set version_num = %s", (known,))
 
 
 def test_every_policy_and_grant_is_the_codes(urls: DatabaseUrls) -> None:
