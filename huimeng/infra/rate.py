@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 import mmap
 import os
 import struct
@@ -13,6 +14,10 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+
+from huimeng.infra.room import open_with_room
+
+log = logging.getLogger("huimeng.rate")
 
 # A second, and how many may come at once before that counts.
 RATE = 50
@@ -37,8 +42,8 @@ class Verdict(msgspec.Struct, frozen=True):
 class Rate:
     """A slot holds who it is and the time up to which that caller has used up its share.
 
-    Two processes that write the same slot in the same microsecond lose one request of the count, no more. path None:
-    this process alone.
+    Two processes that write the same slot in the same microsecond lose one request of the count, no more. path None,
+    or no room on the disk: this process alone.
     """
 
     def __init__(self, path: Path | None, clock: Callable[[], float] = time.monotonic) -> None:
@@ -59,7 +64,8 @@ class Rate:
         after = used_until + each
         allowed = after - now <= whole + 1e-9
         if allowed:
-            _SLOT.pack_into(self._slots, place, who, after)
+            # At once: packed in place, others would see zeros for a moment, and a caller who has used nothing.
+            self._slots[place : place + _SLOT.size] = _SLOT.pack(who, after)
             used_until = after
         left = whole - (used_until - now)
         return Verdict(
@@ -114,9 +120,12 @@ def _shared(path: Path | None) -> mmap.mmap:
     if path is None:
         return mmap.mmap(-1, size)
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle = os.open(path, os.O_CREAT | os.O_RDWR, 0o600)
     try:
-        os.ftruncate(handle, size)
+        handle = open_with_room(path, size)
+    except OSError as error:
+        log.warning("this process counts alone: %s", error)
+        return mmap.mmap(-1, size)
+    try:
         return mmap.mmap(handle, size)
     finally:
         os.close(handle)

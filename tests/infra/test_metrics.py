@@ -153,8 +153,10 @@ def test_no_label_names_somebody_and_gauges_say_how_they_add_up() -> None:
 
 
 _PROCESS = """
-    import os, sys
+    import os, resource, sys
     from pathlib import Path
+    if len(sys.argv) > 3:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[3]), resource.RLIM_INFINITY))
     from huimeng.infra import metrics
     metrics.HTTP_REQUESTS.labels("GET", "/x", "2xx").inc(5)
     metrics.HTTP_SECONDS.labels("GET", "/x").observe(0.1)
@@ -185,6 +187,16 @@ def test_processes_add_up_and_the_dead_are_not_counted_as_living(tmp_path: Path)
     assert 'huimeng_outbox_lag_events{follower="figures"} 7.0' in told
     assert 'huimeng_round_success_timestamp_seconds{round="figures"} 1009.0' in told
     assert next(line for line in told if line.startswith("huimeng_build_info")).endswith(" 1.0")
+
+
+def test_a_full_disk_ends_no_process(tmp_path: Path) -> None:
+    """What is shared has its room from the start; who finds none keeps its metrics, and the page is made without it."""
+    in_a_process(tmp_path, "9", "")
+    files = {path.name.rpartition("_")[0]: path.stat() for path in tmp_path.iterdir()}
+    assert {*files} >= {"counter", "histogram", "gauge_livesum"}
+    assert all(found.st_blocks * 512 >= found.st_size for found in files.values())
+    told = in_a_process(tmp_path, "7", "last", str(512 * 1024)).splitlines()
+    assert 'huimeng_http_requests_total{method="GET",route="/x",status="2xx"} 5.0' in told
 
 
 def test_a_command_hands_its_imports_over(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 import multiprocessing
+import os
+import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -11,7 +14,7 @@ import msgspec
 import pytest
 
 from huimeng.entry.context import Context
-from huimeng.infra.rate import BURST_SECONDS, RATE, Rate, _number
+from huimeng.infra.rate import _SLOT, _SLOTS, BURST_SECONDS, RATE, Rate, _number
 from tests.conftest import Shop
 from tests.served import application, caller, fresh, token
 
@@ -103,6 +106,42 @@ def test_processes_share_one_count(tmp_path: Path) -> None:
         process.join(60)
         total += found.get()
     assert total == 200
+
+
+def _ask_on_and_on(path: Path) -> None:
+    times = itertools.count(1.0)
+    rate = Rate(path, lambda: next(times))
+    while True:
+        rate.take("a", 50)
+
+
+def test_nobody_reads_half_of_what_another_writes(tmp_path: Path) -> None:
+    """A slot that is empty for a moment would give its caller a whole new share."""
+    context = multiprocessing.get_context("spawn")
+    writer = context.Process(target=_ask_on_and_on, args=(tmp_path / "rate",), daemon=True)
+    writer.start()
+    try:
+        slots = Rate(tmp_path / "rate")._slots
+        place = _number("a") % _SLOTS * _SLOT.size
+        until = time.monotonic() + 30
+        while slots[place : place + 8] == bytes(8) and time.monotonic() < until:
+            time.sleep(0.01)
+        who = slots[place : place + 8]
+        assert who != bytes(8)
+        assert all(slots[place : place + 8] == who for _ in range(3_000_000))
+    finally:
+        writer.kill()
+        writer.join()
+
+
+def test_a_count_has_its_room_from_the_start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A page without room on the disk would end the process at a request; who has none counts alone."""
+    Rate(tmp_path / "rate")
+    found = (tmp_path / "rate").stat()
+    assert found.st_blocks * 512 >= found.st_size == 1 << 20
+    monkeypatch.setattr(os, "pwrite", lambda *_: 4096)
+    assert allowed(Rate(tmp_path / "full", lambda: 1000.0), "a", 300) == 200
+    assert not (tmp_path / "full").exists()
 
 
 @pytest.fixture
