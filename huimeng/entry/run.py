@@ -122,7 +122,7 @@ def _announce(settings: Settings, console: Console) -> None:
     # Ourselves, at an address that our certificate need not name.
     trusting = ssl.create_default_context()
     trusting.check_hostname, trusting.verify_mode = False, ssl.CERT_NONE
-    for _ in range(600):
+    while True:
         try:
             with urllib.request.urlopen(f"{address}/readyz", timeout=5, context=trusting):
                 break
@@ -169,7 +169,8 @@ class _Child:
 
 @contextmanager
 def _only_one(settings: Settings) -> Iterator[None]:
-    settings.data_dir.mkdir(parents=True, exist_ok=True)
+    # As the embedded database makes it; what is inside is nobody else's to list.
+    settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
     with (settings.data_dir / "serve.lock").open("w") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)

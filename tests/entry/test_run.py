@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import io
 import socket
+import stat
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
 import pytest
@@ -39,3 +41,21 @@ def test_the_demo_comes_only_when_it_is_asked_for(tmp_path: Path, monkeypatch: p
     run.run(settings, Console(file=io.StringIO()), demo=demo)
     assert (asked, found) == ([True] if demo else [], [[]])
     assert not (tmp_path / "data" / "demo").exists()
+    assert stat.S_IMODE((tmp_path / "data").stat().st_mode) == 0o700
+
+
+def test_it_is_called_ready_when_it_answers(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also when that takes more than a minute: a slow disk, a long queue in front of the database."""
+    asked: list[object] = []
+
+    def away_for_long(*_: object, **__: object) -> AbstractContextManager[None]:
+        asked.append(None)
+        if len(asked) < 1000:
+            raise OSError
+        return nullcontext()
+
+    monkeypatch.setattr("urllib.request.urlopen", away_for_long)
+    monkeypatch.setattr("time.sleep", lambda _: None)
+    console = Console(file=io.StringIO(), record=True)
+    run._announce(Settings.from_env({}), console)
+    assert len(asked) == 1000 and "is ready" in console.export_text()
