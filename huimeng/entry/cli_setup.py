@@ -14,11 +14,14 @@ from rich.table import Table
 from huimeng.entry import cli_staff
 from huimeng.entry.context import Context, open_context
 from huimeng.entry.first_owner import first_owner
+from huimeng.infra.database import Connection
 from huimeng.kernel.errors import InvalidInput
 from huimeng.kernel.times import utc_now
 from huimeng.ledger.rules import Expiry, Unit
 from huimeng.merchant import service
-from huimeng.merchant.rules import Industry, LegalForm, Scope
+from huimeng.merchant.errors import RegionNotFound
+from huimeng.merchant.rules import Industry, LegalForm, Scope, place_code
+from huimeng.merchant.service.profile import get_region
 from huimeng.merchant.values import ApiKeyInput, MerchantInput, StoreInput
 from huimeng.points import service as earning
 from huimeng.points.rules import Definition
@@ -105,12 +108,19 @@ def create_store(
     async def create(context: Context) -> None:
         merchant_id = await service.find_merchant_id(context.db, merchant)
         async with context.db.tenant(merchant_id) as conn:
-            if region is not None and region not in {r.code for r in await service.list_regions(conn, merchant_id)}:
-                await service.create_region(conn, merchant_id, region, region)
+            if region is not None:
+                await _have_region(conn, merchant_id, region)
             store = await service.create_store(conn, merchant_id, wanted)
         console.print(f"门店已建 / created: {store.code} {store.name} (id {store.store_id})")
 
     _run(create)
+
+
+async def _have_region(conn: Connection, merchant_id: int, code: str) -> None:
+    try:
+        await get_region(conn, merchant_id, place_code("region", code))
+    except RegionNotFound:
+        await service.create_region(conn, merchant_id, code, code)
 
 
 @rules.command("create")
@@ -202,7 +212,7 @@ def list_api_keys(merchant: Merchant) -> None:
         merchant_id = await service.find_merchant_id(context.db, merchant)
         table = Table("id", "name", "scopes", "created", "expires", "revoked", "last used")
         async with context.db.tenant(merchant_id) as conn:
-            for key in await service.list_api_keys(conn, merchant_id):
+            for key in await service.list_api_keys(conn, merchant_id, limit=service.EVERYTHING):
                 moments = (key.created_at, key.expires_at, key.revoked_at, key.last_used_day)
                 told = ["-" if each is None else str(each)[:16] for each in moments]
                 table.add_row(str(key.key_id), key.name, " ".join(key.scopes), *told)

@@ -18,7 +18,7 @@ from huimeng.kernel.errors import InvalidInput
 from huimeng.kernel.times import utc_now
 from huimeng.merchant.errors import StoreNotFound
 from huimeng.merchant.rules import Role
-from huimeng.merchant.service import find_merchant_id, load_stores
+from huimeng.merchant.service import EVERYTHING, find_merchant_id, load_stores
 from huimeng.merchant.service import staff as service
 from huimeng.merchant.service.passwords import PASSWORDS, one_time_password
 from huimeng.merchant.values import StaffInput
@@ -106,7 +106,7 @@ def list_staff(merchant: Merchant) -> None:
         merchant_id = await find_merchant_id(context.db, merchant)
         table = Table("id", "login", "name", "role", "stores", "active", "locked until", "last log-in")
         async with context.db.tenant(merchant_id) as conn:
-            for each in await service.list_staff(conn, merchant_id, limit=1000):
+            for each in await service.list_staff(conn, merchant_id, limit=EVERYTHING):
                 stores = "*" if each.stores is None else " ".join(map(str, each.stores))
                 moments = ["-" if at is None else str(at)[:16] for at in (each.locked_until, each.last_login_at)]
                 active = "yes" if each.active else "no"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
 from typing import Any
@@ -23,6 +23,7 @@ from huimeng.merchant.service.sessions import LogIns
 from huimeng.merchant.values import StaffInput
 from tests.conftest import Shop
 
+Huimeng = Callable[..., Awaitable[tuple[int, str]]]
 OWN = "a long enough phrase"
 _keys = itertools.count(1)
 

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
 import getpass
 import os
-import sys
-from collections.abc import Awaitable, Callable
 from datetime import date, timedelta
 from pathlib import Path
 
@@ -30,30 +27,7 @@ from huimeng.ledger.rules import Expiry
 from huimeng.merchant.service import find_merchant_id
 from tests.conftest import Shop
 from tests.desk import Desk
-
-Huimeng = Callable[..., Awaitable[tuple[int, str]]]
-
-
-@pytest.fixture
-def huimeng(server: object, data_dir: Path) -> Huimeng:
-    """Runs a command on the tests' database: (exit code, what it said)."""
-    clean = {name: value for name, value in os.environ.items() if not name.startswith(("DATABASE_URL", "HUIMENG_"))}
-    environment = {**clean, "HUIMENG_DATA": str(data_dir), "COLUMNS": "200"}
-
-    async def run(*arguments: str) -> tuple[int, str]:
-        process = await asyncio.create_subprocess_exec(
-            sys.executable,
-            "-m",
-            "huimeng.entry.cli",
-            *arguments,
-            env=environment,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.STDOUT,
-        )
-        said, _ = await process.communicate()
-        return process.returncode or 0, said.decode()
-
-    return run
+from tests.entry.house import Huimeng
 
 
 async def backdate(shop: Shop, urls: DatabaseUrls) -> None:
