@@ -70,7 +70,8 @@ class Doorway(HttpToolsProtocol):
         self._patience: asyncio.TimerHandle | None = None
         self._reader: asyncio.TimerHandle | None = None
         self._running: RequestResponseCycle | None = None
-        self._last_word: Refusal | None = None
+        # A refusal, with head and method of what it answers: the parser may have gone on.
+        self._last_word: tuple[Refusal, Headers, bytes] | None = None
         self._idle_since: float | None = None
         self._waiting_bytes = 0
         self._place: Place | None = None
@@ -275,7 +276,7 @@ class Doorway(HttpToolsProtocol):
         self.flow.resume_reading()
         self._expect_next()
         if self._last_word is not None:
-            self._say(self._last_word, self.headers, self.parser.get_method(), close=True)
+            self._say(*self._last_word, close=True)
         elif self._stage == _PASSED:
             # Answered before the body was whole: nobody wants the rest.
             self._arrive_in_time()
@@ -347,7 +348,7 @@ class Doorway(HttpToolsProtocol):
         if own and self.cycle.response_started:
             self._close()
         elif self._answering and not own:
-            self._last_word = refusal
+            self._last_word = refusal, self.headers or (), self.parser.get_method()
             self._end_patience()
             self._take_held()
         else:

@@ -275,6 +275,22 @@ async def test_nobody_sends_more_ahead_than_can_be_looked_after() -> None:
         assert len(room.seen) == 17
 
 
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+async def test_a_last_word_answers_its_own_request_whatever_came_behind(method: str) -> None:
+    """A body that is announced and does not come, or one that nobody expects, would belie the end of the answer."""
+    room = open_room()
+    async with place(room) as here:
+        caller = await here.caller()
+        behind = get("/c", method="GET" if method == "HEAD" else "HEAD")
+        await caller.send(get("/a") * 17 + get("/b", "Accept-Language: en", method=method) + behind)
+        for _ in range(17):
+            assert (await caller.answer()).status == 200
+        refusal = await caller.answer(body=method == "GET")
+        assert refusal.status == 429
+        assert method == "HEAD" or b"Too many" in refusal.body
+        assert await caller.closed()
+
+
 async def test_no_more_is_read_while_a_request_waits_for_its_turn() -> None:
     room = open_room()
     async with place(room) as here:
