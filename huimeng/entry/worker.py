@@ -35,6 +35,15 @@ _CLEARING_SECONDS = 3600.0
 
 
 async def housekeeping(context: Context) -> None:
+    await _for_each(context, HOUSEKEEPING, _keep_house)
+
+
+async def forget_answers(context: Context) -> None:
+    """It looks at every answer that is kept, a second for a million: once an hour is often enough."""
+    await _for_each(context, "old_answers", _forget_answers)
+
+
+async def _for_each(context: Context, name: str, step: Callable[[Context, int], Awaitable[None]]) -> None:
     """One round over all merchants; what fails for one keeps nobody else waiting, but the round counts as failed."""
     failed: list[int] = []
     witnesses = Witnesses(context.settings.data_dir)
@@ -42,17 +51,17 @@ async def housekeeping(context: Context) -> None:
     async for merchant in every_merchant(context.db):
         there.add(merchant.merchant_id)
         try:
-            await _keep_house(context, merchant.merchant_id)
+            await step(context, merchant.merchant_id)
         except Unavailable:
             # It is away for the others too.
             raise
         except Exception:
-            log.exception("housekeeping of merchant %s failed", merchant.merchant_id)
+            log.exception("%s of merchant %s failed", name, merchant.merchant_id)
             failed.append(merchant.merchant_id)
     for each in gone(witnesses, seen, there):
         log.error("merchant %s is gone from the database: huimeng verify --audit", each.where["merchant_id"])
     if failed:
-        raise RuntimeError(f"housekeeping failed for {len(failed)} merchants, of them {failed[:10]}")
+        raise RuntimeError(f"{name} failed for {len(failed)} merchants, of them {failed[:10]}")
 
 
 async def _keep_house(context: Context, merchant_id: int) -> None:
@@ -60,10 +69,13 @@ async def _keep_house(context: Context, merchant_id: int) -> None:
     await expire(context.db, context.teller, merchant_id)
     await close_days(context.db, merchant_id)
     await seal_days(context.db, merchant_id)
-    async with context.db.tenant(merchant_id) as conn:
-        await forget_old(conn, cell_of(merchant_id))
     if not await bear_witness(context.db, Witnesses(context.settings.data_dir), merchant_id):
         log.error("the audit log of merchant %s is not what it was: huimeng verify --audit", merchant_id)
+
+
+async def _forget_answers(context: Context, merchant_id: int) -> None:
+    async with context.db.tenant(merchant_id) as conn:
+        await forget_old(conn, cell_of(merchant_id))
 
 
 def importer(context: Context) -> Importer:
@@ -82,6 +94,7 @@ async def work(context: Context, stop: asyncio.Event) -> None:
         tasks.create_task(follow(context.db, stop))
         tasks.create_task(imports.work(stop))
         tasks.create_task(_every("old_imports", _CLEARING_SECONDS, stop, imports.delete_old))
+        tasks.create_task(_every("old_answers", _CLEARING_SECONDS, stop, lambda: forget_answers(context)))
         tasks.create_task(_every(HOUSEKEEPING, _HOUSEKEEPING_SECONDS, stop, lambda: housekeeping(context)))
         tasks.create_task(_every("lag", _LAG_SECONDS, stop, lambda: tell_lag(context.db), counted_round))
 

@@ -49,6 +49,27 @@ async def test_a_database_that_is_away_ends_the_round_at_once(
     assert not kept and isinstance(ended, Unavailable)
 
 
+async def test_old_answers_are_dropped_by_the_hour_and_not_each_minute(context: Context, shop: Shop) -> None:
+    """To find them every kept answer is looked at."""
+    async with context.db.tenant(shop.merchant_id) as conn:
+        await conn.execute(
+            "insert into idempotency (cell_id, key, fingerprint, status, body, created_at) "
+            "select %s, d::text, ''::bytea, 200, ''::bytea, now() - make_interval(days => d) "
+            "from unnest(array[89, 91]) d",
+            (shop.cell_id,),
+        )
+    await worker.housekeeping(context)
+    assert await _kept(context, shop) == {"89", "91"}
+    await worker.forget_answers(context)
+    assert await _kept(context, shop) == {"89"}
+
+
+async def _kept(context: Context, shop: Shop) -> set[str]:
+    async with context.db.reader(shop.merchant_id) as conn:
+        rows = await conn.execute("select key from idempotency where cell_id = %s", (shop.cell_id,))
+        return {key for (key,) in await rows.fetchall()}
+
+
 async def test_failures_count_from_zero_when_the_worker_starts(context: Context) -> None:
     """The increase of a counter that begins at 1 is 0: an alarm would miss the first failure."""
     for counter in (metrics.IMPORTS, metrics.ROUND_FAILURES):
@@ -64,6 +85,6 @@ async def test_failures_count_from_zero_when_the_worker_starts(context: Context)
     assert set(imports.values()) == {0.0}, imports
     rounds = {
         name: REGISTRY.get_sample_value("huimeng_round_failures_total", {"round": name})
-        for name in ("figures", "housekeeping", "old_imports", "lag")
+        for name in ("figures", "housekeeping", "old_answers", "old_imports", "lag")
     }
     assert set(rounds.values()) == {0.0}, rounds
