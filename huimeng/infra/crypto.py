@@ -17,6 +17,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
+from huimeng.infra.files import leave_to_owner, private_folder, sync_folder
 from huimeng.kernel.errors import BusinessError
 
 MASTER_KEY_VARIABLE = "HUIMENG_MASTER_KEY"
@@ -87,23 +88,20 @@ def _decode_key(text: str, source: str) -> bytes:
 
 
 def _create_key_file(path: Path) -> bytes:
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    private_folder(path.parent)
     handle, temporary = tempfile.mkstemp(dir=path.parent)  # 0600
     try:
         with os.fdopen(handle, "wb") as file:
             file.write(base64.b64encode(secrets.token_bytes(_KEY_BYTES)) + b"\n")
             file.flush()
             os.fsync(file.fileno())
+            leave_to_owner(file.fileno(), path.parent)
         # link() never replaces: of two processes at their first run both read the one file that won.
         with contextlib.suppress(FileExistsError):
             os.link(temporary, path)
     finally:
         os.unlink(temporary)
-    directory = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(directory)
-    finally:
-        os.close(directory)
+    sync_folder(path.parent)
     return _decode_key(path.read_text("ascii"), str(path))
 
 

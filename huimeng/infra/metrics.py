@@ -14,7 +14,7 @@ from prometheus_client import REGISTRY, Counter, Gauge, Histogram, values
 from prometheus_client.mmap_dict import MmapedDict, mmap_key
 
 from huimeng import __version__
-from huimeng.infra.room import open_with_room
+from huimeng.infra.files import open_with_room
 
 # Of each kind of file that a process shares; a histogram of every route takes less than 300 kB.
 _ROOM = {"counter": 1 << 20, "histogram": 1 << 20} | dict.fromkeys(

@@ -15,7 +15,7 @@ from typing import Any
 
 import msgspec
 
-from huimeng.infra.room import open_with_room
+from huimeng.infra.files import open_with_room
 
 log = logging.getLogger("huimeng.rate")
 

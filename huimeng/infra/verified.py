@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from datetime import datetime
 from pathlib import Path
 
 import msgspec
+
+from huimeng.infra.files import write_whole
 
 
 class Verified(msgspec.Struct, frozen=True):
@@ -23,9 +24,7 @@ def _file(data_dir: Path) -> Path:
 
 
 def keep_verified(data_dir: Path, verified: Verified) -> None:
-    written = _file(data_dir).with_suffix(".new")
-    written.write_bytes(msgspec.json.encode(verified))
-    os.replace(written, _file(data_dir))
+    write_whole(_file(data_dir), msgspec.json.encode(verified))
 
 
 def last_verified(data_dir: Path) -> Verified | None:

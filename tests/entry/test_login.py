@@ -276,37 +276,6 @@ async def test_too_many_at_once_are_refused(monkeypatch: pytest.MonkeyPatch) -> 
         assert await hashes.verify("x", None) is False
 
 
-async def test_who_is_sent_away_has_not_tried(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nobody looked at the password: five times that locks no account."""
-    async with house.browser() as browser:
-        token = await house.welcome(browser)
-        change = {"current_password": OWN, "new_password": f"{OWN} 2"}
-        with monkeypatch.context() as storm:
-            storm.setattr(hashing, "WAITING_MOST", 0)
-            for _ in range(people.WRONG_PASSWORDS):
-                assert (await house.log_in(browser, OWN)).status_code == 429
-                assert (await browser.post("/v1/session/password", json=change, headers=token)).status_code == 429
-        assert (await browser.post("/v1/session/password", json=change, headers=token)).status_code == 200
-        assert (await house.log_in(browser, f"{OWN} 2")).status_code == 200
-
-
-async def test_a_right_password_counts_as_right_also_when_the_new_one_has_to_wait(
-    house: House, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    async with house.browser() as browser:
-        token = await house.welcome(browser)
-        change = {"current_password": OWN, "new_password": f"{OWN} 2"}
-        with monkeypatch.context() as storm:
-            storm.setattr(Passwords, "hash", _no_turn)
-            for _ in range(people.WRONG_PASSWORDS):
-                assert (await browser.post("/v1/session/password", json=change, headers=token)).status_code == 429
-        assert (await browser.post("/v1/session/password", json=change, headers=token)).status_code == 200
-
-
-async def _no_turn(*_: Any) -> str:
-    raise TooBusy()
-
-
 async def test_one_address_tries_only_so_often(house: House) -> None:
     async with house.browser() as browser:
         tries = [house.log_in(browser, "wrong", f"nobody{number}") for number in range(30)]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import hmac
-import os
 from datetime import date
 from pathlib import Path
 
@@ -14,6 +13,7 @@ from huimeng.infra.audit import reading
 from huimeng.infra.audit.reading import DayRow
 from huimeng.infra.audit.signing import begin_seal
 from huimeng.infra.database import Connection, Database
+from huimeng.infra.files import private_folder, write_whole
 from huimeng.infra.heads import lock_head
 from huimeng.kernel.ids import cell_of
 
@@ -70,15 +70,9 @@ class Witnesses:
 
     def keep(self, merchant_id: int, witness: Witness) -> None:
         """Whole or not at all, also when the machine stops meanwhile."""
-        self._folder.mkdir(mode=0o700, exist_ok=True)
-        file = self._file(merchant_id)
+        private_folder(self._folder)
         # The worker and a command may do so at once: what either says is true.
-        written = file.with_suffix(f".{os.getpid()}.new")
-        with written.open("wb") as out:
-            out.write(msgspec.json.encode(witness))
-            out.flush()
-            os.fsync(out.fileno())
-        os.replace(written, file)
+        write_whole(self._file(merchant_id), msgspec.json.encode(witness))
 
     def _file(self, merchant_id: int) -> Path:
         return self._folder / f"{merchant_id}.json"

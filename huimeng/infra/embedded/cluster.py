@@ -17,6 +17,7 @@ from huimeng.infra.embedded.folders import CONF, FREE_FOR_NEW_MB, Folders, disk_
 from huimeng.infra.embedded.privileges import Account
 from huimeng.infra.embedded.roles import ADMIN_ROLE, OWNER_ROLE
 from huimeng.infra.embedded.tuning import conf_text
+from huimeng.infra.files import sync_folder, write_whole
 from huimeng.infra.schema import READER_ROLE, RUNTIME_ROLE
 
 ACCESS = "# Written by Huimeng: every login proves its password.\nlocal all all scram-sha-256\n"
@@ -52,28 +53,13 @@ def write_secrets(folders: Folders, content: Secrets) -> None:
 
 
 def write_private(path: Path, content: bytes) -> None:
-    """All or nothing, mode 0600, on the disk when it returns."""
-    part = path.with_name(f"{path.name}.{os.getpid()}")
+    """As write_whole does it; DiskFull, FolderNotWritable."""
     try:
-        with open(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600), "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        part.replace(path)
-        sync_folder(path.parent)
+        write_whole(path, content)
     except OSError as error:
-        part.unlink(missing_ok=True)
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
             raise disk_full(path.parent) from error
         raise FolderNotWritable(path=str(path), reason=error.strerror) from error
-
-
-def sync_folder(path: Path) -> None:
-    fd = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(fd)
-    finally:
-        os.close(fd)
 
 
 def create_cluster(folders: Folders, account: Account, password: str) -> None:

@@ -6,12 +6,15 @@ import fcntl
 import os
 from pathlib import Path
 
+from huimeng.infra.files import leave_to_owner
+
 
 class FileLock:
     """An flock; a child that inherits `fd` holds it too, so it tells whether any of them still lives."""
 
     def __init__(self, path: Path) -> None:
-        self.fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        self.fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+        leave_to_owner(self.fd, path.parent)
 
     def try_exclusive(self) -> bool:
         return self._try(fcntl.LOCK_EX)

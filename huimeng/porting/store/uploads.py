@@ -23,6 +23,7 @@ from multipart import (  # type: ignore[import-untyped]
     parse_options_header,
 )
 
+from huimeng.infra.files import sync_folder
 from huimeng.porting.errors import EmptyFile, NoRoomForImport, UploadBroken, UploadTooLarge
 
 IMPORT_MAX_BYTES = 1024 * 1024 * 1024
@@ -102,7 +103,7 @@ class Uploads:
         place = self.file(merchant_id, import_id, file_name)
         place.parent.mkdir(mode=0o700)
         upload.path.rename(place)
-        _sync(place.parent)
+        sync_folder(place.parent)
 
     def discard(self, upload: Upload) -> None:
         upload.path.unlink(missing_ok=True)
@@ -227,11 +228,3 @@ class _Form:
 
 def _room(folder: Path) -> int:
     return shutil.disk_usage(folder).free - _FREE_BYTES
-
-
-def _sync(folder: Path) -> None:
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
