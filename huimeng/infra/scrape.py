@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import shutil
 import time
@@ -86,7 +87,9 @@ def _bury(shared: Path) -> None:
     """A process that was killed leaves its gauges behind, and they would be added up for ever."""
     for number in {path.stem.rpartition("_")[2] for path in shared.glob("gauge_live*.db")}:
         if number.isdigit() and not _lives(int(number)):
-            mark_process_dead(int(number), str(shared))  # type: ignore[no-untyped-call]
+            # Whoever answers somebody else at this moment may be doing the same.
+            with contextlib.suppress(FileNotFoundError):
+                mark_process_dead(int(number), str(shared))  # type: ignore[no-untyped-call]
 
 
 def _lives(pid: int) -> bool:

@@ -189,6 +189,19 @@ def test_processes_add_up_and_the_dead_are_not_counted_as_living(tmp_path: Path)
     assert next(line for line in told if line.startswith("huimeng_build_info")).endswith(" 1.0")
 
 
+def test_two_who_bury_the_same_process_both_get_their_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    in_a_process(tmp_path, "9", "")
+
+    def buried_meanwhile(pid: int, folder: str) -> None:
+        for path in Path(folder).glob(f"gauge_live*_{pid}.db"):
+            path.unlink()
+        raise FileNotFoundError
+
+    monkeypatch.setattr(scrape, "mark_process_dead", buried_meanwhile)
+    found = scrape.registry_of(tmp_path, True, str(tmp_path))
+    assert found.get_sample_value("huimeng_database_pool_in_use", {"pool": "runtime"}) is None
+
+
 def test_a_full_disk_ends_no_process(tmp_path: Path) -> None:
     """What is shared has its room from the start; who finds none keeps its metrics, and the page is made without it."""
     in_a_process(tmp_path, "9", "")
