@@ -72,7 +72,7 @@ class Uploads:
         """
         folder = self._folder / str(merchant_id)
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        sink = _Sink(folder / f"{_INCOMING}{uuid.uuid4().hex}", _room(folder))
+        sink = _Sink(folder / f"{_INCOMING}{uuid.uuid4().hex}")
         kind, options = parse_options_header(content_type)
         try:
             form = _Form(options.get("boundary", ""), sink) if kind == "multipart/form-data" else None
@@ -132,13 +132,12 @@ class Uploads:
 
 
 class _Sink:
-    """A file that grows; room is what it may take of the disk."""
+    """A file that grows, beside others that do."""
 
-    def __init__(self, path: Path, room: int) -> None:
+    def __init__(self, path: Path) -> None:
         self.path = path
         self.size = 0
         self.digest = hashlib.sha256()
-        self._room = room
         self._waiting = bytearray()
         self._file: IO[bytes] = os.fdopen(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "wb")
 
@@ -146,8 +145,6 @@ class _Sink:
         self.size += len(data)
         if self.size > IMPORT_MAX_BYTES:
             raise UploadTooLarge(limit_mb=IMPORT_MAX_BYTES >> 20)
-        if self.size > self._room:
-            raise NoRoomForImport()
         self._waiting += data
 
     async def write_piece(self) -> None:
@@ -166,6 +163,8 @@ class _Sink:
         self.path.unlink(missing_ok=True)
 
     def _write(self, last: bool = False) -> None:
+        if len(self._waiting) > _room(self.path.parent):
+            raise NoRoomForImport()
         self.digest.update(self._waiting)
         self._file.write(self._waiting)
         self._waiting.clear()

@@ -19,6 +19,7 @@ from huimeng.entry.context import Context
 from huimeng.infra.crypto import Vault
 from huimeng.infra.database import Database
 from huimeng.porting import http as porting_http
+from huimeng.porting.errors import NoRoomForImport
 from huimeng.porting.jobs import Importer
 from huimeng.porting.rules.names import shown_name
 from huimeng.porting.store import uploads
@@ -169,6 +170,27 @@ async def test_only_uploads_may_be_large(till: httpx.AsyncClient) -> None:
     large = ORDERS.encode() + b"\n" * (5 * 1024 * 1024)
     answer = await till.post("/v1/imports", params={"kind": "orders"}, content=large, headers=headers)
     assert answer.status_code == 202
+
+
+async def test_files_that_come_at_once_leave_the_database_its_room(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Room for one of them: each sees what the others have taken meanwhile."""
+    place = uploads.Uploads(tmp_path)
+    piece, pieces = 1024 * 1024, 20
+
+    def free(folder: Path) -> int:
+        taken = sum(path.stat().st_size for path in tmp_path.rglob("*") if path.is_file())
+        return (pieces + 4) * piece - taken
+
+    async def body() -> AsyncIterator[bytes]:
+        for _ in range(pieces):
+            yield bytes(piece)
+
+    monkeypatch.setattr(uploads, "_room", free)
+    ended = await asyncio.gather(*(place.receive(7, body(), "text/csv") for _ in range(3)), return_exceptions=True)
+    assert any(isinstance(each, NoRoomForImport) for each in ended)
+    assert free(tmp_path) >= 0
 
 
 async def test_a_disk_without_room(till: httpx.AsyncClient, context: Context, monkeypatch: pytest.MonkeyPatch) -> None:
