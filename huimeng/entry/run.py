@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import fcntl
 import logging
 import os
@@ -44,6 +45,12 @@ class PortTaken(BusinessError):
     code = "port_taken"
     message_zh = "端口 {port} 已被占用，可用 PORT=9000 换一个"
     message_en = "Port {port} is taken; choose another one with PORT=9000"
+
+
+class AddressUnusable(BusinessError):
+    code = "address_unusable"
+    message_zh = "不能在 {host} 的端口 {port} 上服务（{reason}）。请检查 HOST 与 PORT，1024 以下的端口需要系统许可"
+    message_en = "{host} port {port} can't be served on ({reason}): check HOST and PORT; ports below 1024 need a permit"
 
 
 _NO_MERCHANT = """
@@ -194,4 +201,6 @@ def _check_port(settings: Settings) -> None:
         try:
             probe.bind((settings.host, settings.port))
         except OSError as error:
-            raise PortTaken(port=settings.port) from error
+            if error.errno == errno.EADDRINUSE:
+                raise PortTaken(port=settings.port) from error
+            raise AddressUnusable(host=settings.host, port=settings.port, reason=error.strerror) from error

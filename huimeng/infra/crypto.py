@@ -49,8 +49,8 @@ def load_master_key(data_dir: Path, check_value: bytes | None, given: str | None
     path = data_dir / "keys" / "master.key"
     if given:
         key = _decode_key(given, MASTER_KEY_VARIABLE)
-    elif path.exists():
-        key = _decode_key(path.read_text("ascii", errors="replace"), str(path))
+    elif (text := _read(path)) is not None:
+        key = _decode_key(text, str(path))
     elif check_value is not None:
         raise MasterKeyError(
             reason=f"this database holds encrypted data but its key is not here: restore {path} from your backup "
@@ -72,6 +72,19 @@ def load_master_key(data_dir: Path, check_value: bytes | None, given: str | None
 def key_check_value(master_key: bytes) -> bytes:
     """Recognises a deployment key without revealing it (an HMAC under 256 random bits)."""
     return hmac.digest(master_key, b"huimeng master key check v1", hashlib.sha256)
+
+
+def _read(path: Path) -> str | None:
+    """None: there is no such file."""
+    try:
+        return path.read_text("ascii", errors="replace")
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise MasterKeyError(
+            reason=f"{path} can't be read ({error.strerror}): look at its owner",
+            reason_zh=f"读不到 {path}（{error.strerror}），请检查它的所有者",
+        ) from error
 
 
 def _decode_key(text: str, source: str) -> bytes:

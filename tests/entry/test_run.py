@@ -59,3 +59,17 @@ def test_it_is_called_ready_when_it_answers(monkeypatch: pytest.MonkeyPatch) -> 
     console = Console(file=io.StringIO(), record=True)
     run._announce(Settings.from_env({}), console)
     assert len(asked) == 1000 and "is ready" in console.export_text()
+
+
+@pytest.mark.parametrize("address", ["192.0.2.1", "no-such-machine.invalid"])
+def test_an_address_that_is_not_ours_is_no_taken_port(address: str) -> None:
+    with pytest.raises(run.AddressUnusable, match=address):
+        run._check_port(Settings.from_env({"HOST": address}))
+
+
+def test_a_port_of_another_program_is_taken() -> None:
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        with pytest.raises(run.PortTaken):
+            run._check_port(Settings.from_env({"PORT": str(other.getsockname()[1])}))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -129,6 +130,33 @@ async def place(app: Any, idle_seconds: int = 75, **given: Any) -> AsyncIterator
     finally:
         server.close()
         await made.close()
+
+
+def open_room() -> Room:
+    room = Room()
+    room.door.set()
+    return room
+
+
+async def large(scope: Any, receive: Any, send: Any) -> None:
+    """More than a socket takes that nobody reads from."""
+    piece = b"x" * 1_000_000
+    headers = [(b"content-length", b"%d" % (20 * len(piece)))]
+    await send({"type": "http.response.start", "status": 200, "headers": headers})
+    for n in range(20):
+        await send({"type": "http.response.body", "body": piece, "more_body": n < 19})
+
+
+async def stalled(here: Place) -> Caller:
+    """It takes some of what it is sent, and no more."""
+    raw = socket.socket()
+    raw.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    raw.setblocking(False)
+    await asyncio.get_running_loop().sock_connect(raw, ("127.0.0.1", here.port))
+    reader, writer = await asyncio.open_connection(sock=raw, limit=1024)
+    caller = Caller(reader, writer)
+    here.callers.append(caller)
+    return caller
 
 
 async def until(found: Any) -> None:

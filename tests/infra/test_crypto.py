@@ -127,6 +127,18 @@ def test_the_variable_comes_before_the_file(tmp_path: Path) -> None:
     assert load_master_key(tmp_path, None, base64.b64encode(MASTER).decode()) == MASTER
 
 
+def test_a_key_that_cannot_be_read_is_told_in_words(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As after a first start by root: it is there, so no other may be made."""
+
+    def closed(path: Path, *_: object, **__: object) -> str:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Path, "read_text", closed)
+    with pytest.raises(MasterKeyError, match="key can't be read"):
+        load_master_key(tmp_path, None)
+    assert not (tmp_path / "keys").exists()
+
+
 def test_a_missing_key_of_a_used_database_is_refused_and_no_new_one_made(tmp_path: Path) -> None:
     with pytest.raises(MasterKeyError, match="restore"):
         load_master_key(tmp_path, key_check_value(MASTER))
