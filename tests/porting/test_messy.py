@@ -223,6 +223,17 @@ def test_status_words(word: str, status: str) -> None:
         (["Grand Total", "", "3"], True),
         (["本页小计", "", "3"], True),
         (["订单号", "下单时间", "实付金额"], True),
+        (["合  计", "", "120.00"], True),
+        (["合\u3000计", "", "120.00"], True),
+        (["合计", "2笔", "120.00"], True),
+        (["合计", "1,200 笔", "120.00"], True),
+        (["合计金额", "2", "120.00"], True),
+        (["打印时间\uff1a2025-03-01 10:00", "", ""], True),
+        (["\u2014\u2014 第1页/共1页 \u2014\u2014", "", ""], True),
+        (["Page 1 of 3", "", ""], True),
+        (["制单人\uff1a张三", "审核人:", ""], True),
+        (["打印时间\uff1a2025-03-01", "2025-03-01", ""], False),
+        (["SUM001", "20250301", "1"], False),
         (["合计", "2025-03-01", "120.00"], False),
         (["共享单车", "", "1"], False),
         (["", "", ""], False),
@@ -232,7 +243,41 @@ def test_lines_that_are_no_rows(row: list[str], no_row: bool) -> None:
     assert is_no_row(row, ("订单号", "下单时间", "实付金额"), [1]) is no_row
 
 
+MEMBERS = ("序号", "会员卡号", "姓名", "手机号", "积分余额")
+
+
+@pytest.mark.parametrize(
+    ("row", "no_row"),
+    [
+        (["合计", "2", "", "", "300"], True),
+        (["合计", "", "", "2人", "300"], True),
+        (["合计", "1,200", "1,200", "1,180", "300"], True),
+        (["", "", "合计", "2", "300"], True),
+        (["", "", "合计", "99", "300"], False),
+        (["", "", "合计", "13800138000", "300"], False),
+        (["合计", "0012", "", "", "300"], False),
+        (["合计", "8001", "张三", "", "300"], False),
+        (["合计", "", "", "13800138000", "300"], False),
+    ],
+)
+def test_a_total_among_members_has_a_count_and_no_person(row: list[str], no_row: bool) -> None:
+    """A name may be any word: beside one, only a number that the rows before come to is a count."""
+    assert is_no_row(row, MEMBERS, [1, 2, 3], [2], rows=2) is no_row
+
+
 HEAD = "订单号,下单时间,门店,实付金额"
+
+
+def test_a_total_with_a_time_is_no_order(read: Reader) -> None:
+    found = read(f"{HEAD}\nA1,2025-03-01,s1,10.00\n合计,2025-03-02,s1,10.00\n")
+    assert (found.codes(), found.result.rows, found.result.no_rows) == ([], 1, 1)
+    assert found.only().order_no == "A1"
+
+
+def test_goods_of_that_name_are_sold(read: Reader) -> None:
+    found = read(f"商品名称,{HEAD}\n合计,A1,2025-03-01,s1,10.00\n合计,A2,soon,s1,10.00\n合计,,3,,20.00\n")
+    assert found.only().lines[0][0][1] == "合计"
+    assert (set(found.codes()), found.result.no_rows) == ({("3", "bad_time"), ("4", "required"), ("4", "bad_time")}, 0)
 
 
 def test_preamble_totals_and_empty_rows(read: Reader) -> None:
@@ -308,6 +353,15 @@ async def test_utf_16_orders_come_in(bench: Bench, shop: Shop, tmp_path: Path) -
         ("4", "bad_time"),
         ("3", "order_incomplete"),
     ]
+
+
+async def test_a_total_is_no_member_with_points(bench: Bench, shop: Shop, tmp_path: Path) -> None:
+    path = tmp_path / "m.csv"
+    person, printed = ["1", "8001", "合计", "13800138000", "300"], "\u2014\u2014 第1页/共1页 \u2014\u2014"
+    path.write_text(as_csv([person, ["合计", "2", "", "", "300"], [printed, "", "", "", ""]], MEMBERS))
+    result = await import_members(bench, shop.merchant_id, path)
+    assert (result.rows, result.counts["created"], result.counts["openings_created"]) == (1, 1, 1)
+    assert (result.counts["no_rows"], result.error_file) == (2, None)
 
 
 async def test_errors_of_members_are_in_one_language_each(bench: Bench, shop: Shop, tmp_path: Path) -> None:

@@ -455,3 +455,15 @@ async def test_members_of_a_sheet(bench: Bench, shop: Shop, tmp_path: Path) -> N
     result = await import_members(bench, shop.merchant_id, path)
     assert (result.counts["created"], result.counts["openings_created"], result.counts["no_rows"]) == (1, 1, 1)
     assert result.error_file is None
+
+
+async def test_a_total_below_a_column_that_is_not_used(bench: Bench, shop: Shop, tmp_path: Path) -> None:
+    rows: list[list[Any]] = [
+        ["序号", "", "会员卡号", "备注", "积分余额"],
+        [1, "", "8001", "老客", 300],
+        [2, "", "", "", ""],
+        ["合  计", "", 1, "", 300],
+    ]
+    result = await import_members(bench, shop.merchant_id, grid(tmp_path / "m.xlsx", rows))
+    assert (result.rows, result.counts["created"], result.counts["openings_created"]) == (1, 1, 1)
+    assert (result.counts["no_rows"], result.unknown_columns, result.error_file) == (1, ("序号", "备注"), None)

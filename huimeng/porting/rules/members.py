@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 Lots = tuple[tuple[int, datetime | None], ...]
 
 _IDENTITIES: tuple[KindName, ...] = ("external_id", "phone", "card_no")
+_FREE = ("name", "join_source", "tags")
 _DATES = ("birthday", "registered_at", "consent_at")
 _NUMBER = re.compile(r"[\w+\-]*\d{3}[\w\-]*")
 _TAGS = re.compile(r"[,,;;、|/]")
@@ -66,7 +67,8 @@ class MemberRows:
         self._report = report
         self._open: MemberRecord | None = None
         source, order = zone(settings.source_timezone), settings.date_order
-        self._needed = [header.places[field] for field in _IDENTITIES if field in header.places]
+        self._needed = [header.places[field] for field in (*_IDENTITIES, "name") if field in header.places]
+        self._free = [header.places[field] for field in _FREE if field in header.places]
 
         def past(cell: str) -> datetime | None:
             return cells.moment(cell, source, settings.latest, order) if cell.strip() else None
@@ -108,7 +110,7 @@ class MemberRows:
                     del row[width:]
                 if not any(cell.strip() for cell in row):
                     continue
-                if is_no_row(row, self._header.names, self._needed):
+                if is_no_row(row, self._header.names, self._needed, self._free, self.rows):
                     self.no_rows += 1
                     continue
                 self.rows += 1

@@ -21,7 +21,7 @@ from huimeng.porting.rules import cells, words
 from huimeng.porting.rules.cells import Memo
 from huimeng.porting.rules.columns import Header
 from huimeng.porting.rules.faults import CellFault, RowFault, mark_in, shown
-from huimeng.porting.rules.summary import is_no_row
+from huimeng.porting.rules.summary import is_no_row, is_total
 from huimeng.porting.rules.swallowing import is_date, swallowed
 from huimeng.porting.rules.words import OrderStatus, StatusWords
 
@@ -105,6 +105,7 @@ class OrderRows:
         # The order that the open run refunds, as its rows say.
         self._original = ""
         self._needed = [header.places[field] for field in ("ordered_at",) if field in header.places]
+        self._free = [header.places[field] for field in ("sku", "product", "category") if field in header.places]
         self._head: _HeadCells | None = None
         self._day = 0
         self._lines: list[Line] = []
@@ -218,6 +219,11 @@ class OrderRows:
         except CellFault:
             self._bad_head(row, head, line)
             return False
+        if not order_no.isascii() and is_total(order_no):
+            # With a time beside it, such as that of its printing.
+            self.rows -= 1
+            self.no_rows += 1
+            return False
         store: StoreKey = place.code if place.store_id is None else place.store_id
         if place.store_id is None:
             self.new_stores.add(place.code)
@@ -327,7 +333,7 @@ class OrderRows:
             # A row of another file that was lost when it was read; what is known of its cells stands behind.
             self.lost(line, RowFault(line, fault.code, value=shown(row[0]), note=fault.note), row[1:])
             return False
-        if is_no_row(row, self._header.names, self._needed):
+        if self._is_no_row(row):
             self.no_rows += 1
             return False
         if len(row) > width and not any(cell.strip() for cell in row[width:]):
@@ -345,12 +351,15 @@ class OrderRows:
         self._orphan((number, at, store), line)
         return False
 
+    def _is_no_row(self, row: list[str]) -> bool:
+        return is_no_row(row, self._header.names, self._needed, self._free)
+
     def _bad_head(self, row: list[str], head: _HeadCells, line: int) -> None:
         if not any(cell.strip() for cell in row):
             # Empty cells between rows, as spreadsheets leave them.
             self.rows -= 1
             return
-        if is_no_row(row[: self._header.width], self._header.names, self._needed):
+        if self._is_no_row(row[: self._header.width]):
             self.rows -= 1
             self.no_rows += 1
             return

@@ -345,21 +345,25 @@ def _one_line(cell: str) -> str:
 
 
 def _written(table: _SheetTable, folder: Path, wish: Wish) -> Source:
-    """The columns that are known, as the sheet has them."""
+    """The columns that are known, as the sheet has them, and those before them: there a total says what it is."""
     header = match_header(table.header, wish.columns, (), wish.mapping)
     places = sorted(header.places.items(), key=lambda item: item[1])
-    kinds = {place: KINDS.get(field, "") for field, place in places}
+    before = range(places[0][1] if places else 0)
+    kinds = {**dict.fromkeys(before, ""), **{place: KINDS.get(field, "") for field, place in places}}
     shared = frozenset(place for field, place in places if field in SHARED_FIELDS)
-    names = [header.names[place] for _, place in places]
-    order = [place for _, place in places]
+    known = [place for _, place in places]
+    order = [*before, *known]
+    names = [header.names[place] for place in order]
+    unknown = header.unknown[sum(bool(header.names[place]) for place in before) :]
     with _Lines(folder, names or table.header, table.header_line) as lines:
         for line, cells in table.rows(kinds, shared):
             if line <= 0:
                 lines.again()
             else:
                 get = cells.get
-                lines.add(line, [get(place, "") for place in order])
-        return lines.source(wish.mapping, header.unknown)
+                found = any(place in cells for place in known)
+                lines.add(line, [get(place, "") for place in order] if found else [])
+        return lines.source(wish.mapping, unknown)
 
 
 def _columns(table: Table, kind: platforms.Kind) -> dict[int, str]:
