@@ -131,7 +131,7 @@ async def list_drafts(
     description="草稿不计分；可先用 POST /v1/earning-rules/try 试算，再发布。"
     "Nobody earns by a draft: try it on a bill, "
     "then publish it. rule_id: the rule that it would change. Scope: rules:write. "
-    "Errors: invalid_input, earning_rule_not_found, too_many_rule_drafts.",
+    "Errors: invalid_input, earning_rule_not_found, earning_rule_changed, too_many_rule_drafts.",
     responses={201: _DRAFT},
 )
 async def create_draft(
@@ -145,7 +145,13 @@ async def create_draft(
         stores = await load_stores(conn, principal.merchant_id)
         wanted = schemas.rule_input(body, stores)
         draft = await service.save_draft(
-            conn, principal.merchant_id, wanted, rule_id=rule_id, actor=principal.actor, now=utc_now()
+            conn,
+            principal.merchant_id,
+            wanted,
+            rule_id=rule_id,
+            expected_version=body.expected_version,
+            actor=principal.actor,
+            now=utc_now(),
         )
         return schemas.draft_out(draft, stores)
 
@@ -170,7 +176,7 @@ async def get_draft(request: Req, draft_id: DraftId) -> Response[schemas.DraftOu
     tags=["earning rules"],
     summary="修改规则草稿 / change a draft",
     description="整份替换。The whole of it. Takes If-Match. Scope: rules:write. "
-    "Errors: rule_draft_not_found, rule_draft_is_over, invalid_input, precondition_failed.",
+    "Errors: rule_draft_not_found, rule_draft_is_over, earning_rule_changed, invalid_input, precondition_failed.",
     responses={200: _DRAFT},
 )
 async def change_draft(
@@ -188,7 +194,13 @@ async def change_draft(
         stores = await load_stores(conn, principal.merchant_id)
         wanted = schemas.rule_input(body, stores)
         draft = await service.save_draft(
-            conn, principal.merchant_id, wanted, draft_id=number, actor=principal.actor, now=utc_now()
+            conn,
+            principal.merchant_id,
+            wanted,
+            draft_id=number,
+            expected_version=body.expected_version,
+            actor=principal.actor,
+            now=utc_now(),
         )
         return schemas.draft_out(draft, stores)
 

@@ -70,9 +70,13 @@ class RuleIn(RuleBody, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 class DraftIn(RuleBody, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A rule that nobody earns by yet; from when on it counts is said when it is published."""
+    """A rule that nobody earns by yet; from when on it counts is said when it is published.
+
+    expected_version: the newest version that was seen of the rule that it would change; refuses when there is another.
+    """
 
     effective_until: datetime | None = None
+    expected_version: int | None = None
 
 
 class NewDraftIn(DraftIn, frozen=True, kw_only=True, forbid_unknown_fields=True):

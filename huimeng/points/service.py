@@ -119,8 +119,7 @@ async def change_rule(
     await lock_head(conn, cell_of(merchant_id))
     before = await _versions(conn, merchant_id, rule_id)
     newest = before[0].rule
-    if expected_version is not None and newest.version != expected_version:
-        raise EarningRuleChanged(version=newest.version)
+    _check_version(newest, expected_version)
     _check_kind(newest, wanted)
     rule = await _checked(conn, merchant_id, wanted, (rule_id, newest.version + 1), now)
     return await _keep(conn, merchant_id, rule, before, actor=actor, now=now)
@@ -150,12 +149,13 @@ async def save_draft(
     *,
     rule_id: int | None = None,
     draft_id: int | None = None,
+    expected_version: int | None = None,
     actor: str,
     now: datetime,
 ) -> Draft:
     """A new draft (draft_id None: of a new rule, or of a change to rule_id), or the whole of a draft anew.
 
-    InvalidInput, EarningRuleNotFound, DraftNotFound, DraftIsOver, TooManyDrafts.
+    InvalidInput, EarningRuleNotFound, EarningRuleChanged, DraftNotFound, DraftIsOver, TooManyDrafts.
     """
     cell_id = cell_of(merchant_id)
     await lock_head(conn, cell_id)
@@ -168,7 +168,10 @@ async def save_draft(
         rule_id = before.rule_id
     newest = None if rule_id is None else (await _versions(conn, merchant_id, rule_id))[0].rule
     if newest is not None:
+        _check_version(newest, expected_version)
         _check_kind(newest, wanted)
+    elif expected_version is not None:
+        raise InvalidInput("expected_version", "a new rule has no version yet", "新规则还没有版本")
     # From when on it counts is said when it is published, and checked then.
     rule = await _checked(conn, merchant_id, msgspec.structs.replace(wanted, effective_from=_EARLIEST), (0, 0), now)
     assert draft_id is not None
@@ -337,6 +340,11 @@ async def _record(conn: Connection, merchant_id: int, rule: Rule, before: Rule |
     old, new = audit.differing(before, rule)
     action: audit.Action = "rule.disabled" if before.enabled and not rule.enabled else "rule.changed"
     await audit.record(conn, cell_id, action, what, before=old, after=new)
+
+
+def _check_version(newest: Rule, expected_version: int | None) -> None:
+    if expected_version is not None and newest.version != expected_version:
+        raise EarningRuleChanged(version=newest.version)
 
 
 def _check_kind(newest: Rule, wanted: RuleInput) -> None:

@@ -99,6 +99,24 @@ async def test_a_draft_that_somebody_overtook_is_not_published(client: httpx.Asy
     assert (await post(client, f"{address}/publish"))["newest_version"] == 3
 
 
+async def test_a_draft_of_a_version_that_is_past_is_not_saved(client: httpx.AsyncClient) -> None:
+    rule = await post(client, RULES, BASIC, 201)
+    renamed = {**BASIC, "name": "积分", "expected_version": 1}
+    draft = await post(client, DRAFTS, {**renamed, "rule_id": rule["rule_id"]}, 201)
+    address = f"{DRAFTS}/{draft['draft_id']}"
+    await client.put(f"{RULES}/{rule['rule_id']}", json={**BASIC, "points_per_yuan": "5"}, headers=fresh())
+    new = await post(client, DRAFTS, {**renamed, "rule_id": rule["rule_id"]}, 409)
+    again = await client.put(address, json=renamed, headers=fresh())
+    for refused in (new, again.json()):
+        assert (refused["code"], refused["version"]) == ("earning_rule_changed", 2)
+    assert len((await client.get(DRAFTS)).json()["items"]) == 1
+    assert (await client.get(address)).json()["base_version"] == 1
+    known = await client.put(address, json={**renamed, "expected_version": 2}, headers=fresh())
+    assert known.json()["base_version"] == 2
+    none_yet = await post(client, DRAFTS, renamed, 400)
+    assert (none_yet["code"], none_yet["field"]) == ("invalid_input", "expected_version")
+
+
 async def test_a_tried_bill_leaves_no_trace(client: httpx.AsyncClient, context: Context, shop: Shop) -> None:
     who = await member(client)
     tables = ("orders", "transfer", "earn_cap", "earning_rule_version", "idempotency", "outbox")

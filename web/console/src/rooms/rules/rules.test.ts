@@ -7,7 +7,7 @@ import { doubts } from './checks'
 import { asBlanks, bodyOf, emptyForm, formOf, listOf, rateOf, textOf, wrongs, type RuleForm } from './form'
 import { localOf, momentOf } from './moment'
 import { useSession } from '@/shared/session'
-import { answering, mountPage, tradingIn } from '@/shared/testing/mount'
+import { answering, mountPage, refusal, tradingIn, type Call } from '@/shared/testing/mount'
 
 const form = (given: Partial<RuleForm> = {}): RuleForm => ({ ...emptyForm(), name: '消费积分', ...given })
 const text = (given: Partial<RuleForm> = {}) => textOf(bodyOf(form(given)))
@@ -86,6 +86,42 @@ it('keeps a draft before it asks when to publish, and publishes that one', async
   await wrapper.get('.publish form').trigger('submit')
   await flushPromises()
   expect(calls.at(-1)).toMatchObject({ path: '/v1/earning-rules/drafts/2048/publish', body: { at: null } })
+  expect(router.currentRoute.value.path).toBe('/rules/1024')
+})
+
+it('publishes nothing over a change that nobody here has seen, and keeps what was typed', async () => {
+  const five = { ...VERSION, version: 2, points_per_yuan: '5' }
+  let rule = RULE
+  const { wrapper, calls, router } = await mountPage(RuleEditor, {
+    props: { ruleId: '1024' },
+    answers: {
+      ...ANSWERS,
+      'GET /v1/analytics/top': { rows: [] },
+      'GET /v1/earning-rules': () => ({ items: [rule], next_cursor: null }),
+      'POST /v1/earning-rules/drafts': (call: Call) => {
+        const seen = (call.body as { expected_version: number }).expected_version
+        if (seen !== rule.newest_version) return refusal(409, 'earning_rule_changed', '', { version: 2 })()
+        return { ...DRAFT, rule_id: '1024', base_version: seen }
+      },
+      'GET /v1/earning-rules/drafts/2048': { ...DRAFT, rule_id: '1024', base_version: 2 },
+      'POST /v1/earning-rules/drafts/2048/publish': RULE,
+    },
+  })
+  const button = (name: string) => wrapper.findAll('button').find((each) => each.text().startsWith(name))
+  rule = { ...RULE, newest_version: 2, current: five }
+  await wrapper.get('input[maxlength="100"]').setValue('常客积分')
+  await button('发布')?.trigger('click')
+  await flushPromises()
+  expect(wrapper.get('.stale').text()).toContain('刚被别人改过')
+  expect(wrapper.find('.publish').exists()).toBe(false)
+  expect(wrapper.get<HTMLInputElement>('input[maxlength="100"]').element.value).toBe('常客积分')
+  await button('对照')?.trigger('click')
+  await flushPromises()
+  expect(wrapper.find('.stale').exists()).toBe(false)
+  expect(wrapper.get('.publish').text()).toContain('每消费 1 元得 5 积分 → 每消费 1 元得 1 积分')
+  await wrapper.get('.publish form').trigger('submit')
+  await flushPromises()
+  expect(calls.filter((call) => call.path.endsWith('/publish'))).toHaveLength(1)
   expect(router.currentRoute.value.path).toBe('/rules/1024')
 })
 
