@@ -35,7 +35,16 @@ _CLEARING_SECONDS = 3600.0
 
 
 async def housekeeping(context: Context) -> None:
+    await _tell_who_is_gone(context)
     await _for_each(context, HOUSEKEEPING, _keep_house)
+
+
+async def _tell_who_is_gone(context: Context) -> None:
+    witnesses = Witnesses(context.settings.data_dir)
+    seen = witnesses.merchants()
+    there = {merchant.merchant_id async for merchant in every_merchant(context.db)}
+    for each in gone(witnesses, seen, there):
+        log.error("merchant %s is gone from the database: huimeng verify --audit", each.where["merchant_id"])
 
 
 async def forget_answers(context: Context) -> None:
@@ -46,10 +55,7 @@ async def forget_answers(context: Context) -> None:
 async def _for_each(context: Context, name: str, step: Callable[[Context, int], Awaitable[None]]) -> None:
     """One round over all merchants; what fails for one keeps nobody else waiting, but the round counts as failed."""
     failed: list[int] = []
-    witnesses = Witnesses(context.settings.data_dir)
-    seen, there = witnesses.merchants(), set[int]()
     async for merchant in every_merchant(context.db):
-        there.add(merchant.merchant_id)
         try:
             await step(context, merchant.merchant_id)
         except Unavailable:
@@ -58,8 +64,6 @@ async def _for_each(context: Context, name: str, step: Callable[[Context, int], 
         except Exception:
             log.exception("%s of merchant %s failed", name, merchant.merchant_id)
             failed.append(merchant.merchant_id)
-    for each in gone(witnesses, seen, there):
-        log.error("merchant %s is gone from the database: huimeng verify --audit", each.where["merchant_id"])
     if failed:
         raise RuntimeError(f"{name} failed for {len(failed)} merchants, of them {failed[:10]}")
 
