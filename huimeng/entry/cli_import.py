@@ -48,6 +48,14 @@ _COUNTS = {
     "left_out": "未完成的订单，未导入 orders not completed, left out",
     "no_rows": "合计等非数据行 totals and the like, left out",
 }
+# What helps against a reason, by its code; WORD is one of the file's.
+_OPTIONS = {
+    "unknown_store": "--create-stores",
+    "unknown_member": "--unknown-member create | anonymous",
+    "ambiguous_date": "--date-order mdy | dmy",
+    "unknown_status": "--status WORD=completed",
+    "refund_amount_missing": "--status 部分退款=completed",
+}
 _PLATFORMS = {"taobao": "淘宝 Taobao", "douyin": "抖音 Douyin"}
 
 
@@ -277,11 +285,15 @@ def summary(result: ImportResult) -> Table:
     if result.unknown_columns:
         table.add_row("未用的列 columns not used", ", ".join(result.unknown_columns))
     if result.error_file is not None:
-        strange = read_faults(result.error_file, 0).unknown_statuses
+        bad = read_faults(result.error_file, 0)
+        strange = ", ".join(f"{each.word} ({each.rows:,})" for each in bad.unknown_statuses)
+        options = [
+            f"{each.code} ({each.rows:,}): {_OPTIONS[each.code]}" for each in bad.by_code if each.code in _OPTIONS
+        ]
         if strange:
-            told = ", ".join(f"{each.word} ({each.rows:,})" for each in strange)
-            hint = f"{told}\n--status {strange[0].word}=completed …"
-            table.add_row("不认识的状态 unknown statuses", escape(hint))
+            table.add_row("不认识的状态 unknown statuses", escape(strange))
+        if options:
+            table.add_row("可用的选项 options that help", "\n".join(options))
         table.add_row("错误文件 error file", str(result.error_file))
     table.add_row("用时 seconds", f"{result.seconds:.1f}")
     return table

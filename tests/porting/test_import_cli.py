@@ -9,9 +9,13 @@ from pathlib import Path
 
 import pytest
 import typer
+from rich.console import Console
 from typer.testing import CliRunner
 
-from huimeng.entry.cli_import import _mapping, app
+from huimeng.entry.cli_import import _OPTIONS, _mapping, app, summary
+from huimeng.porting.rules.faults import REASONS, RowFault
+from huimeng.porting.service import ImportResult
+from huimeng.porting.store.faults_file import FaultFile
 from tests.conftest import Shop
 from tests.porting.handing import ORDERS
 
@@ -36,6 +40,33 @@ def test_options_are_checked_before_anything(tmp_path: Path, options: list[str])
     path = tmp_path / "a.csv"
     path.touch()
     assert CliRunner().invoke(app, ["orders", str(path), "-m", "shop", *options]).exit_code == 2
+
+
+def test_only_the_command_names_its_options(tmp_path: Path) -> None:
+    """The words of a reason are read over the API and in the console too."""
+    assert [text for texts in REASONS.values() for text in texts if "--" in text] == []
+    with FaultFile(tmp_path / "errors.csv") as faults:
+        faults.begin()
+        for code in ("unknown_store", "unknown_store", "bad_amount", "unknown_member", "ambiguous_date"):
+            faults.add(RowFault(2, code))
+    result = ImportResult(
+        kind="orders",
+        dry_run=True,
+        resumed=False,
+        rows=5,
+        bad_rows=5,
+        counts={},
+        unknown_columns=(),
+        error_file=faults.path,
+        seconds=0.1,
+        source="import",
+    )
+    console = Console(record=True, width=200)
+    console.print(summary(result))
+    said = console.export_text()
+    assert "unknown_store (2): --create-stores" in said and "--unknown-member create | anonymous" in said
+    assert "--date-order" in said and "bad_amount" not in said
+    assert _OPTIONS.keys() <= REASONS.keys()
 
 
 @pytest.mark.parametrize("dry_run", [True, False])

@@ -208,7 +208,7 @@ async def test_the_command_tells_and_takes_words(server: object, data_dir: Path,
         return process.returncode, said
 
     code, said = await run()
-    assert code == 3 and "挂账 (2), [赊] (1)" in said and "--status 挂账=completed" in said
+    assert code == 3 and "挂账 (2), [赊] (1)" in said and "unknown_status (3): --status WORD=completed" in said
     code, said = await run("--status", "挂账=completed", "--status", "[赊]=open")
     assert code == 0 and "unknown statuses" not in said
     code, said = await run("--status", "挂账=paid")

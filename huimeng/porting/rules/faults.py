@@ -1,4 +1,4 @@
-"""What can be wrong with a row, in stable codes and in words that a shopkeeper can act on."""
+"""What can be wrong with a row, in stable codes and in words that a shopkeeper can act on, wherever they are read."""
 
 from __future__ import annotations
 
@@ -33,13 +33,13 @@ REASONS: dict[str, tuple[str, str]] = {
         "is not a known order status; say what it means, or write completed, refunded or cancelled",
     ),
     "unknown_store": (
-        "没有这家门店，可先建立或使用 --create-stores",
-        "no such store; create it or use --create-stores",
+        "没有这家门店：请先建立，或选择自动建立缺少的门店",
+        "no such store; create it first, or let missing stores be created",
     ),
     "ambiguous_store": ("有多家门店叫这个名称，请改用门店编码", "several stores have this name; use the store code"),
     "unknown_member": (
-        "没有这位会员，请先导入会员，再导入这个文件，或使用 --unknown-member",
-        "no such member; import the members first, then this file again, or use --unknown-member",
+        "没有这位会员：请先导入会员，再导入这个文件；也可以选择新建会员，或不记会员",
+        "no such member; import the members first, then this file again, or let members be created or left out",
     ),
     "order_incomplete": (
         "第 {note} 行有误，同一订单的其余行未导入",
@@ -55,8 +55,8 @@ REASONS: dict[str, tuple[str, str]] = {
     "conflict": ("与已导入的不同，未改动：{note}", "differs from what was imported before, nothing changed: {note}"),
     "refused": ("未能导入：{note}", "could not be imported: {note}"),
     "ambiguous_date": (
-        "分不清月和日，请写成 2024-01-02，或用 --date-order 说明",
-        "month and day can't be told apart; write 2024-01-02, or say which with --date-order",
+        "分不清月和日：请写成 2024-01-02，或说明月和日哪个在前",
+        "month and day can't be told apart; write 2024-01-02, or say which comes first",
     ),
     "id_lost_digits": (
         "号码被表格软件变成了数字，末几位已丢失：请把该列设为「文本」后重新导出",

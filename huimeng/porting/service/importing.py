@@ -126,18 +126,18 @@ def check_options(options: ImportOptions) -> None:
         try:
             zone(options.source_timezone)
         except ValueError as error:
-            raise BadImportOption(option="source-timezone", value=options.source_timezone[:60]) from error
+            raise BadImportOption(option="source_timezone", value=options.source_timezone[:60]) from error
     if options.date_order not in ("", "mdy", "dmy"):
-        raise BadImportOption(option="date-order", value=str(options.date_order)[:40])
+        raise BadImportOption(option="date_order", value=str(options.date_order)[:40])
     if len(options.mapping) > _MAPPED_COLUMNS:
-        raise BadImportOption(option="map", value=f"{len(options.mapping)} > {_MAPPED_COLUMNS}")
+        raise BadImportOption(option="mapping", value=f"{len(options.mapping)} > {_MAPPED_COLUMNS}")
     if len(options.statuses) > _TOLD_WORDS:
-        raise BadImportOption(option="status", value=f"{len(options.statuses)} > {_TOLD_WORDS}")
+        raise BadImportOption(option="statuses", value=f"{len(options.statuses)} > {_TOLD_WORDS}")
     told_words(options.statuses)
     if not options.source.isascii() or not options.source.isprintable() or not 0 < len(options.source) <= 32:
         raise BadImportOption(option="source", value=options.source[:40])
     mapped = "".join([*options.mapping, *options.mapping.values()])
-    for option, text in (("sheet", options.sheet), ("store", options.store), ("map", mapped)):
+    for option, text in (("sheet", options.sheet), ("store", options.store), ("mapping", mapped)):
         # The database keeps options as JSON, which can't hold it; no file has it in a name.
         if text and "\0" in text:
             raise BadImportOption(option=option, value=text.replace("\0", "")[:40])

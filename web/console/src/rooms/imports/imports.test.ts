@@ -381,7 +381,7 @@ describe('rows that the same file does not better', () => {
     column: '',
     value,
     code,
-    reason_zh: '没有这位会员，请先导入会员，再导入这个文件，或使用 --unknown-member',
+    reason_zh: '没有这位会员：请先导入会员，再导入这个文件；也可以选择新建会员，或不记会员',
     reason_en: '',
     business_day: '',
     order_no: '=A2',
@@ -410,7 +410,7 @@ describe('rows that the same file does not better', () => {
     expect(after).toContain('先导入这些会员，再导入一次这个文件')
     expect(after).toContain('先把缺的会员、门店或原订单补进系统')
     expect(after).not.toContain('在原来的文件里改好')
-    expect(after).not.toContain('--unknown-member')
+    expect(after).toContain('也可以选择新建会员')
     expect(await page({}, ['unknown_member'])).toContain('在设置里选“按散客订单导入”')
     expect(await page({}, ['unknown_member', 'bad_amount'])).toContain('在原来的文件里改好')
   })

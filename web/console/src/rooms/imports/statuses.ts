@@ -64,7 +64,7 @@ export default defineWords(
     part: 'The file is long, and only its beginning was looked at. A trial run reads all of it.',
     is_completed: 'Completed: an order',
     is_refunded: 'Refunded: the whole order',
-    is_partly_refunded: 'Refunded in part: by the refund amount',
+    is_partly_refunded: 'Refunded in part: by amount',
     is_voided: 'Cancelled: the whole order',
     is_open: 'Not completed: left for later',
     is_closed: 'Closed: voided if it was taken, else left out',
