@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 import xlsxwriter  # type: ignore[import-untyped]
 
@@ -284,6 +285,30 @@ async def test_columns_are_told_once_for_a_source(bench: Bench, shop: Shop, tmp_
     # Told otherwise, a field comes from its new column only.
     other = ImportOptions(source="meituan", mapping={"备注栏": "product"})
     assert (await import_orders(bench, shop.merchant_id, second, other)).unknown_columns == ("买家", "品")
+
+
+ERP = ("单号", "下单时间", "店铺名称", "实付金额", "订单编号")
+OF_ERP = {"店铺名称": "store", "订单编号": "-"}
+
+
+async def test_what_was_told_for_another_file_leaves_a_platform_s_alone(
+    bench: Bench, shop: Shop, tmp_path: Path
+) -> None:
+    """Both come without a source, and each has columns that are called like the other's."""
+    path = tmp_path / "erp.csv"
+    path.write_text(as_csv([["E1", "2025-03-01", "一号店", "5", "x"]], ERP), encoding="utf-8")
+    assert (await import_orders(bench, shop.merchant_id, path, ImportOptions(mapping=OF_ERP))).counts["created"] == 1
+    path = tmp_path / "taobao.csv"
+    path.write_text(table(TAOBAO, [taobao_order(ONE, "9.00", "交易成功")]), encoding="utf-8")
+    options = ImportOptions(store="s1", unknown_member="anonymous")
+    result = await import_orders(bench, shop.merchant_id, path, options)
+    assert (result.platform, result.source, result.counts["created"]) == ("taobao", "taobao", 1)
+    # Where all that is needed was told, that is how the file is read, also the next time.
+    told = {"订单编号": "order_no", "订单创建时间": "ordered_at", "买家实际支付金额": "paid_amount", "店铺名称": "-"}
+    for mapping in (told, {}):
+        options = msgspec.structs.replace(options, mapping=mapping)
+        result = await import_orders(bench, shop.merchant_id, path, options)
+        assert (result.platform, result.source) == (None, "import")
 
 
 async def test_a_column_that_is_not_wanted(bench: Bench, shop: Shop, tmp_path: Path) -> None:

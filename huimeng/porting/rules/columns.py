@@ -172,8 +172,16 @@ def together(kept: Mapping[str, str], told: Mapping[str, str]) -> dict[str, str]
     return {**still, **told}
 
 
-def names_any(cells: Sequence[str], mapping: Mapping[str, str]) -> bool:
-    """Whether something was told of one of these columns: what was told of a source's other files is nothing here."""
+def reads_as_told(cells: Sequence[str], mapping: Mapping[str, str], now: Mapping[str, str] | None = None) -> bool:
+    """Whether a platform's export is an ordinary file of orders, because something was told of one of its columns: now,
+    or for another file of the source if there is all that is needed. That file's column may be called the same."""
+    if now and _names_any(cells, now):
+        return True
+    needed = {field for field in ORDER_REQUIRED if field != "store"}
+    return _names_any(cells, mapping) and needed <= {*fields_of(cells, ORDER_FILE_COLUMNS, mapping)}
+
+
+def _names_any(cells: Sequence[str], mapping: Mapping[str, str]) -> bool:
     told = {plain_name(name) for name in mapping}
     return any(plain_name(cell) in told for cell in cells if cell.strip())
 

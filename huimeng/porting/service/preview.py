@@ -16,8 +16,8 @@ from huimeng.porting.rules.columns import (
     ORDER_FILE_COLUMNS,
     ORDER_REQUIRED,
     fields_of,
-    names_any,
     plain_name,
+    reads_as_told,
 )
 from huimeng.porting.rules.faults import REASONS, CellFault
 from huimeng.porting.rules.masking import hidden_cell, is_data, masked_cell
@@ -118,7 +118,7 @@ async def preview(
     chosen = kind or seen.kind
     kept = (of_orders if chosen == "orders" else of_members)[source].columns
     # A file of which columns were told is an ordinary one, as the import takes it.
-    platform = seen.platform if chosen == "orders" and not names_any(seen.header, kept) else None
+    platform = seen.platform if chosen == "orders" and not reads_as_told(seen.header, kept) else None
     with_status = chosen == "orders" and seen.status_column is not None
     whose = platforms.source_of(source, platform and platforms.SOURCES[platform])
     return Preview(
@@ -128,7 +128,7 @@ async def preview(
         sheets=list(seen.sheets),
         sheet=seen.sheet,
         header_line=seen.header_line,
-        columns=_columns(seen, chosen, platform, kept),
+        columns=_columns(seen, chosen, platform, {} if platform else kept),
         fields=[
             PreviewField(field, field in _REQUIRED[chosen], list(names[1:]))
             for field, names in _COLUMNS[chosen].items()

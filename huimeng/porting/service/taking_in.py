@@ -39,7 +39,7 @@ async def open_file(
         return words.told_words(words.together(before, options.statuses))
 
     mapping = together(kept[options.source].columns, options.mapping)
-    wish = Wish(columns, mapping, options.sheet, options.with_file, statuses)
+    wish = Wish(columns, mapping, options.sheet, options.with_file, statuses, options.mapping)
     loop = asyncio.get_running_loop()
     stopped = False
 

@@ -17,8 +17,8 @@ from huimeng.porting.rules.columns import (
     clean_name,
     fields_of,
     likeness,
-    names_any,
     plain_name,
+    reads_as_told,
     refuse_utf16,
 )
 from huimeng.porting.rules.faults import SHOWN_CHARACTERS, CellFault
@@ -128,7 +128,7 @@ def _add_samples(samples: list[list[str]], cells: Mapping[int, str]) -> None:
 def _status_place(
     header: list[str], platform: platforms.Kind | None, mapping: Mapping[str, str], wanted: str | None
 ) -> int | None:
-    if wanted is None and platform is not None and not names_any(header, mapping):
+    if wanted is None and platform is not None and not reads_as_told(header, mapping):
         wanted = platforms.STATUS_COLUMN
     if wanted is None:
         found = [field == "status" for field in fields_of(header, ORDER_FILE_COLUMNS, mapping)]

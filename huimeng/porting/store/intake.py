@@ -28,8 +28,8 @@ from huimeng.porting.rules.columns import (
     SHARED_FIELDS,
     likeness,
     match_header,
-    names_any,
     plain_name,
+    reads_as_told,
 )
 from huimeng.porting.rules.faults import RowFault, marked, shown
 from huimeng.porting.rules.summary import is_no_row
@@ -59,14 +59,15 @@ Columns = Mapping[str, Sequence[str]]
 
 
 class Wish(msgspec.Struct, frozen=True):
-    """How a file is to be read; other: the second file of a pair; statuses: words that were told, of a platform's
-    files (None: of others)."""
+    """How a file is to be read; told: what of the mapping was told for this file; other: the second file of a pair;
+    statuses: words that were told, of a platform's files (None: of others)."""
 
     columns: Columns
     mapping: dict[str, str]
     sheet: str | None = None
     other: Path | None = None
     statuses: Callable[[str | None], StatusWords] = lambda platform: {}
+    told: dict[str, str] = {}
 
 
 class Taken(msgspec.Struct, frozen=True):
@@ -95,7 +96,7 @@ def take_in(path: Path, folder: Path, wish: Wish, tell: Tell = lambda done, tota
     names = {**wish.columns, **platforms.NAMES} if "order_no" in wish.columns else wish.columns
     table = open_table(path, folder, names, wish, tell)
     try:
-        plain = "order_no" not in wish.columns or names_any(table.header, wish.mapping)
+        plain = "order_no" not in wish.columns or reads_as_told(table.header, wish.mapping, wish.told)
         platform = None if plain else platforms.recognise(table.header)
         if wish.other is not None:
             return _pair(table, platform, folder, names, wish, tell)

@@ -212,12 +212,15 @@ async def test_who_only_reads_sees_no_file(till: httpx.AsyncClient, app: Any, co
 async def test_what_was_told_of_another_file_leaves_a_platforms_export_known(
     till: httpx.AsyncClient, worker: Importer
 ) -> None:
-    first = await hand_in(till, STRANGE, mapping='{"单据":"order_no","成交于":"ordered_at","实收":"paid_amount"}')
+    """Also when a column has the same name."""
+    told = '{"单据":"order_no","成交于":"ordered_at","实收":"paid_amount","所属门店ID":"-"}'
+    first = await hand_in(till, STRANGE, mapping=told)
     await worker.run_waiting()
     assert (await look(till, first))["state"] == "done"
     header = "主订单编号,子订单编号,选购商品,商品数量,订单应付金额,订单提交时间,订单状态,所属门店ID"
     held = await hand_in(till, f"{header}\n1,2,茶,1,9.9,2026-03-01 10:00:00,已完成,s1\n", hold=True)
-    assert (await _preview(till, held))["platform"] == "douyin"
+    seen = await _preview(till, held)
+    assert seen["platform"] == "douyin" and not any(column["told"] for column in seen["columns"])
     await _check(till, held)
     await worker.run_waiting()
     assert (await look(till, held))["counts"]["created"] == 1
