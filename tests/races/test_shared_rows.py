@@ -12,16 +12,18 @@ import itertools
 from collections.abc import AsyncIterator
 from typing import Any
 
+import msgspec
 import psycopg
 import pytest
 
 from huimeng.checkout.commands import CompleteOrder, RefundOrder
 from huimeng.entry.context import shelves
 from huimeng.infra.database import DatabaseUrls
+from huimeng.infra.etags import etag
 from huimeng.infra.teller import Command, Reply, Rows, Teller, batch
 from huimeng.kernel.errors import BusinessError
-from huimeng.member.service import join_member
-from huimeng.member.values import IdentityInput, MemberInput
+from huimeng.member.service import change_member, get_member, join_member
+from huimeng.member.values import IdentityInput, MemberInput, MemberPatch
 from huimeng.points.commands import AdjustPoints
 from tests.desk import Desk, line, new_key
 
@@ -277,3 +279,39 @@ async def test_control_without_the_lock_only_the_primary_key_stops_it(desk: Desk
 def _join(desk: Desk) -> Command:
     given = MemberInput(identities=[IdentityInput("phone", "13700001111")])
     return join_member(desk.shop.cell_id, desk.keys, given, now=desk.clock(), key=new_key())
+
+
+# What was read is what is changed.
+
+
+async def test_of_two_changes_of_what_both_have_read_one_is_made(desk: Desk, race: Race) -> None:
+    tag, member_id = await _read(desk)
+    outcomes = await race.run(*(_rename(desk, member_id, name, tag) for name in ("甲", "乙")))
+    assert names(outcomes) == ["PreconditionFailed", "Reply"]
+
+
+async def test_control_without_the_lock_the_later_change_hides_the_other(desk: Desk, race: Race) -> None:
+    tag, member_id = await _read(desk)
+    race.unguarded()
+    outcomes = await race.run(*(_rename(desk, member_id, name, tag) for name in ("甲", "乙")))
+    assert names(outcomes) == ["Reply", "Reply"]
+
+
+async def _read(desk: Desk) -> tuple[str, int]:
+    """A member and the tag that reading it gives."""
+    member_id = await desk.join()
+    async with desk.db.reader(desk.shop.merchant_id) as conn:
+        view = await get_member(conn, desk.shop.cell_id, desk.keys, member_id)
+    return etag(msgspec.json.encode(view)), member_id
+
+
+def _rename(desk: Desk, member_id: int, name: str, tag: str) -> Command:
+    return change_member(
+        desk.shop.cell_id,
+        desk.keys,
+        member_id,
+        MemberPatch(name=name),
+        now=desk.clock(),
+        key=new_key(),
+        expected=frozenset([tag]),
+    )
