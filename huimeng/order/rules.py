@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 import unicodedata
+from collections.abc import Iterable
 from datetime import date, datetime
 from decimal import Decimal
 
@@ -99,12 +100,19 @@ def check(order: OrderInput, currency: str) -> None:
         if step > 1:
             check_money(f"{where}.paid_fen", line.paid_fen, currency)
             check_money(f"{where}.list_fen", line.list_fen, currency)
+    if too_much(line.paid_fen for line in order.lines) or too_much(line.list_fen for line in order.lines):
+        raise InvalidInput("lines", "the amounts are out of range together", "金额合计超出范围")
     for tender in order.tenders:
         check_tender(tender.kind)
         check_money("tenders", tender.amount_fen, currency)
     tenders_fen = sum(tender.amount_fen for tender in order.tenders)
     if order.tenders and tenders_fen != order.paid_fen:
         raise TendersDontAddUp(tenders_fen=tenders_fen, paid_fen=order.paid_fen, currency=currency)
+
+
+def too_much(amounts: Iterable[int]) -> bool:
+    """More than a bill comes to, so that no sum of bills, whatever their signs, leaves what can be kept and read."""
+    return sum(map(abs, amounts)) > FEN_MAX
 
 
 def check_tender(kind: str) -> None:

@@ -185,6 +185,10 @@ HOSTILE: list[tuple[dict[str, object], str]] = [
     ({"lines": (LineInput(quantity="9999999999"),)}, "lines[0].quantity"),
     ({"lines": (LineInput(paid_fen=10**13 + 1),)}, "lines[0].paid_fen"),
     ({"lines": (LineInput(list_fen=-(10**13) - 1),)}, "lines[0].paid_fen"),
+    # No figure of such bills could be kept, nor read exactly by a program that counts in floats.
+    ({"lines": (LineInput(paid_fen=10**13), LineInput(paid_fen=1))}, "lines"),
+    ({"lines": (LineInput(paid_fen=10**13, category="a"), LineInput(paid_fen=-(10**13), category="b"))}, "lines"),
+    ({"lines": (LineInput(list_fen=10**13), LineInput(list_fen=1))}, "lines"),
     ({"ordered_at": LATE.replace(tzinfo=None)}, "ordered_at"),
     ({"ordered_at": LATE.replace(year=2201)}, "ordered_at"),
     ({"ordered_at": LATE.replace(year=1989)}, "ordered_at"),

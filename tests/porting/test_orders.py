@@ -112,6 +112,12 @@ def test_too_many_lines(read: Reader) -> None:
     assert read(as_csv(rows, FULL)).codes() == [("2", "too_many_lines")]
 
 
+def test_an_order_that_comes_to_too_much(read: Reader) -> None:
+    row = ["A1", "2025-03-01 10:00:00", "s1", "", "", ""]
+    assert read(as_csv([[*row, "100000000000"]], FULL)).codes() == []
+    assert read(as_csv([[*row, "100000000000"], [*row, "0.01"]], FULL)).codes() == [("2", "amount_out_of_range")]
+
+
 def test_orders_of_a_day_come_by_time(read: Reader) -> None:
     rows = [["A1", "2025-03-01 12:00:00", "s1", "", "", "", "1"], ["A2", "2025-03-01 11:00:00", "s1", "", "", "", "1"]]
     assert [d.order_no for d in read(as_csv(rows, FULL)).orders[date(2025, 3, 1)]] == ["A2", "A1"]

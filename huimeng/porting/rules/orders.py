@@ -9,7 +9,16 @@ from operator import itemgetter
 import msgspec
 
 from huimeng.kernel.money import format_fen
-from huimeng.order.rules import LINES_MAX, STATUS_NAMES, LineInput, Order, OrderInput, Tender, TenderInput
+from huimeng.order.rules import (
+    LINES_MAX,
+    STATUS_NAMES,
+    LineInput,
+    Order,
+    OrderInput,
+    Tender,
+    TenderInput,
+    too_much,
+)
 from huimeng.porting.rules.cells import from_microseconds
 from huimeng.porting.rules.faults import RowFault, shown
 from huimeng.porting.rules.order_rows import Line, Run, StoreKey
@@ -86,6 +95,8 @@ def _draft(runs: Sequence[Run], is_refunded: Callable[[str], bool]) -> Draft | R
         lines = [line for run in runs for line in run[7] or ()]
     if len(lines) > LINES_MAX:
         return _fault(runs, "too_many_lines", str(LINES_MAX))
+    if too_much(line[3] for line in lines) or too_much(line[2] for line in lines):
+        return _fault(runs, "amount_out_of_range", "")
     for run in runs:
         kind = run[5] or "other"
         tenders[kind] = tenders.get(kind, 0) + sum(line[3] for line in run[7] or ())
