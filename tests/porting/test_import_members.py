@@ -80,6 +80,22 @@ async def test_lots_of_one_member_stand_in_rows_together(bench: Bench, shop: Sho
     assert outcomes(await import_members(bench, shop.merchant_id, apart)) == [0, 0, 3, 0, 0, 0]
 
 
+async def test_points_that_may_be_a_repeat_are_not_guessed(bench: Bench, shop: Shop, tmp_path: Path) -> None:
+    """The member is left out as a whole, or what was taken would stand against the corrected file."""
+    more = [*ROWS[0][:5], "30", ROWS[0][6], "", ROWS[0][8]]
+    path = write(tmp_path / "a.csv", [ROWS[0], more, ROWS[0], more, ROWS[1]])
+    checked = await import_members(bench, shop.merchant_id, path, ImportOptions(dry_run=True))
+    result = await import_members(bench, shop.merchant_id, path)
+    assert outcomes(result) == outcomes(checked) == [1, 0, 0, 0, 0, 0]
+    faults = [(f["line"], f["column"], f["value"], f["code"]) for f in error_rows(result.error_file)]
+    assert faults == [("4", "积分", "120", "points_repeated"), ("5", "积分", "30", "points_repeated")]
+    assert (result.bad_rows, await book(bench.db, shop)) == (2, [])
+    nothing = [*ROWS[1][:5], "0", "", "", ""]
+    path = write(tmp_path / "b.csv", [ROWS[0], more, ROWS[1], nothing, nothing])
+    assert (await import_members(bench, shop.merchant_id, path)).bad_rows == 0
+    assert await book(bench.db, shop) == [(Unit.POINTS, 150), (Unit.GROWTH, 300)]
+
+
 async def test_changed_rows_are_conflicts_and_change_nothing(bench: Bench, shop: Shop, tmp_path: Path) -> None:
     await import_members(bench, shop.merchant_id, write(tmp_path / "a.csv", ROWS))
     before = await book(bench.db, shop)

@@ -125,6 +125,11 @@ REASONS: dict[str, tuple[str, str]] = {
         "at least one of member id, phone and card number is needed",
     ),
     "growth_differs": ("同一会员的各行成长值不同", "the rows of one member have different growth"),
+    "points_repeated": (
+        "同一会员、同一有效期、数量相同的积分有两行，分不清是重复还是要相加，该会员未导入",
+        "the same points with the same expiry stand in two rows of one member; it can't be told whether one is a "
+        "repeat, so the member was left out",
+    ),
 }
 
 # A cell whose fault was found before it was written as text: no cell of a file can be read with this character in it.

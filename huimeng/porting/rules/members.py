@@ -66,6 +66,8 @@ class MemberRows:
         self._header = header
         self._report = report
         self._open: MemberRecord | None = None
+        # Points of the open member's rows; None once they contradict, so that the member is left out.
+        self._told: set[tuple[int, datetime | None]] | None = set()
         source, order = zone(settings.source_timezone), settings.date_order
         self._needed = [header.places[field] for field in (*_IDENTITIES, "name") if field in header.places]
         self._free = [header.places[field] for field in _FREE if field in header.places]
@@ -141,9 +143,9 @@ class MemberRows:
         )
 
     def finish(self) -> None:
-        if self._open is not None:
+        if self._open is not None and self._told is not None:
             self.records.append(self._open)
-            self._open = None
+        self._open = None
 
     def column(self, field: str) -> str:
         """The field's column as the file calls it."""
@@ -176,8 +178,15 @@ class MemberRows:
         before = self._open
         if before is None or before.member != record.member:
             self.finish()
-            self._open = record
+            self._open, self._told = record, set(record.lots)
             return
+        if self._told is None or self._told.intersection(record.lots):
+            self._told = None
+            self.bad_rows += 1
+            (points, _), *_ = record.lots or ((0, None),)
+            self._report(RowFault(record.line, "points_repeated", self._header.name_of("points"), str(points)))
+            return
+        self._told.update(record.lots)
         if record.growth and before.growth and record.growth != before.growth:
             self.bad_rows += 1
             self._report(RowFault(record.line, "growth_differs", self._header.name_of("growth"), str(record.growth)))

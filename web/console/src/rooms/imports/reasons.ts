@@ -105,6 +105,8 @@ export default defineWords(
     do_no_identity: '至少补上一项。',
     why_growth_differs: '同一会员的成长值不一致',
     do_growth_differs: '改成一致。',
+    why_points_repeated: '同一会员的积分有两行一样的',
+    do_points_repeated: '若是重复，删去一行；若要相加，合并成一行。',
   },
   {
     why_bad_encoding: 'The text can not be decoded',
@@ -211,5 +213,7 @@ export default defineWords(
     do_no_identity: 'Give at least one of them.',
     why_growth_differs: 'The rows of one member have different growth',
     do_growth_differs: 'Make them equal.',
+    why_points_repeated: 'The same points stand in two rows of one member',
+    do_points_repeated: 'Delete one that is a repeat, or add both up in one row.',
   },
 )
