@@ -12,14 +12,16 @@ from uvicorn import Config, Server
 from huimeng.entry.api import create_app
 from huimeng.entry.binding import check_binding, tls_context
 from huimeng.entry.front import answer_headers
-from huimeng.infra.admission import Admission
+from huimeng.infra.admission import CONNECTIONS_MAX, Admission
 from huimeng.infra.doorway import Doorway
 from huimeng.infra.logs import configure_logging
-from huimeng.infra.processes import end_with_parent
+from huimeng.infra.processes import end_with_parent, open_more_files
 from huimeng.infra.settings import Settings
 
 # Between two requests of a till; proxies keep theirs for a minute, and must be the first to hang up.
 IDLE_SECONDS = 75
+# Of the files that a process may open, for all but connections of callers.
+_OTHER_FILES = 256
 # Long enough for what is under way.
 _END_SECONDS = 10
 
@@ -29,7 +31,8 @@ def main() -> None:
     end_with_parent()
     settings = Settings.from_env()
     check_binding(settings)
-    admission = Admission(answer_headers(settings.secure))
+    connections_max = min(CONNECTIONS_MAX, max(1, open_more_files() - _OTHER_FILES))
+    admission = Admission(answer_headers(settings.secure), connections_max=connections_max)
     tls = None
     if settings.tls_cert is not None and settings.tls_key is not None:
         tls = tls_context(settings.tls_cert, settings.tls_key)

@@ -21,6 +21,8 @@ from huimeng.kernel.errors import (
 # Requests in the framework's hands, of one process. Fewer leave its batches small when there is most to do; more only
 # wait there.
 INSIDE_MAX = 256
+# Of one process: each takes a file and some kB, also when nothing is said on it.
+CONNECTIONS_MAX = 4096
 # Of a request, from its first byte to its last: who takes longer holds a connection until then, never a place inside.
 ARRIVAL_SECONDS = 10.0
 # Who takes nothing of an answer for so long is left; a download that somebody holds up may take a while.
@@ -74,6 +76,7 @@ class Admission:
         self,
         always: Headers = (),
         inside_max: int = INSIDE_MAX,
+        connections_max: int = CONNECTIONS_MAX,
         arrival_seconds: float = ARRIVAL_SECONDS,
         reading_seconds: float = READING_SECONDS,
     ) -> None:
@@ -83,6 +86,7 @@ class Admission:
         self.malformed = Refusal(NotHttp(), always)
         self.large = Refusal(HeadTooLarge(), always)
         self.coded = Refusal(TransferCodingUnknown(), always)
+        self.connections_max = connections_max
         self.arrival_seconds = arrival_seconds
         self.reading_seconds = reading_seconds
         self.held_bytes = 0

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Collection
+from itertools import islice
 from typing import Any
 
 from httptools import HttpParserError, HttpParserUpgrade, HttpRequestParser
@@ -24,6 +25,8 @@ HEAD_MAX = 64 * 1024
 _HELD_MAX = 64 * 1024 * 1024
 # Of one connection, sent before the answers to those before them.
 _WAITING_MAX = 16
+# Connections, for one that may go.
+_LOOKED_AT = 64
 # Who looks after the process must get through also then.
 _ALWAYS = frozenset({b"/healthz", b"/readyz", b"/metrics"})
 # Its route takes the body piece by piece, with a patience of its own.
@@ -81,6 +84,25 @@ class Doorway(HttpToolsProtocol):
         super().connection_made(transport)
         self.flow = _Flow(transport, self.pipeline)
         self._expect_next()
+        if len(self.connections) > self._admission.connections_max:
+            self._make_room()
+
+    def _make_room(self) -> None:
+        """Of some connections one goes that has sent half a request, else the one that has been idle for longest.
+
+        When all are at work, it is this one.
+        """
+        some = (each for each in islice(self.connections, _LOOKED_AT) if isinstance(each, Doorway) and each is not self)
+        spare = [each for each in some if each._is_spare]
+        gone = min(spare, key=lambda each: each._idle_since or 0.0, default=self)
+        if gone._stage == _NOTHING:
+            gone._close()
+        else:
+            gone._refuse(self._admission.busy, close=True)
+
+    @property
+    def _is_spare(self) -> bool:
+        return not self._answering and self._stage != _PASSED and not self.transport.is_closing()
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._end_patience()

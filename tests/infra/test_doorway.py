@@ -121,6 +121,27 @@ async def test_a_body_that_waits_for_its_turn_is_counted() -> None:
         await until(lambda: here.admission.held_bytes == 0 and not here.state.connections)
 
 
+async def test_who_says_nothing_makes_room_for_who_does() -> None:
+    """Else a few thousand idle connections take every file of the process, and nobody gets in."""
+    room = Room()
+    async with place(room, connections_max=3) as here:
+        working, first, half = [await here.caller() for _ in range(3)]
+        await working.send(get("/w"))
+        await half.send(post(b"{}")[:-1])
+        await until(lambda: room.inside == 1 and here.admission.held_bytes == 1)
+        third = await here.caller()
+        assert (await half.answer()).status == 429
+        fourth = await here.caller()
+        assert await first.closed()
+        await third.send(get("/t"))
+        await fourth.send(get("/f"))
+        await until(lambda: room.inside == 3)
+        # All are at work.
+        assert await (await here.caller()).closed()
+        room.door.set()
+        assert [(await each.answer()).body for each in (working, third, fourth)] == [b"/w ", b"/t ", b"/f "]
+
+
 # -- whoever does not read --
 
 
