@@ -10,6 +10,7 @@ import pytest
 from huimeng.merchant.authentication import Principal
 from huimeng.merchant.service import create_store
 from huimeng.merchant.service import staff as service
+from huimeng.merchant.service.passwords import Passwords
 from huimeng.merchant.service.staff import Power
 from huimeng.merchant.store import staff as store
 from huimeng.merchant.values import StoreInput
@@ -74,6 +75,23 @@ async def test_a_cashier_is_made_once_and_the_password_is_shown_once(house: Hous
 )
 async def test_what_can_not_be(owner: Owner, wanted: dict[str, Any], code: str) -> None:
     assert (await send(owner, "POST", "/v1/staff", wanted)).json()["code"] == code
+
+
+async def test_nobodys_name_is_somebody_elses_phone(owner: Owner) -> None:
+    """Who logs in by the one would be taken for the other, and lock that one out."""
+    hers = {"login": "xiaoli", "name": "小李", "role": "cashier", "phone": "13800001234"}
+    by_number = {"login": "139-0000-5678", "name": "小王", "role": "cashier", "phone": "13900005678"}
+    for wanted in (hers, by_number):
+        assert (await send(owner, "POST", "/v1/staff", wanted)).status_code == 201
+    named = {"login": "13800001234", "name": "x", "role": "cashier"}
+    assert (await send(owner, "POST", "/v1/staff", named)).json()["code"] == "login_taken"
+    assert (await send(owner, "PATCH", "/v1/staff/3", {"phone": None})).status_code == 200
+    for method, path, body in (
+        ("POST", "/v1/staff", {**named, "login": "abc", "phone": "+86 139 0000 5678"}),
+        ("PATCH", "/v1/staff/2", {"phone": "13900005678"}),
+    ):
+        assert (await send(owner, method, path, body)).json()["code"] == "login_taken"
+    assert (await send(owner, "PATCH", "/v1/staff/3", {"phone": "13900005678"})).status_code == 200
 
 
 async def test_a_cashier_manages_nobody(house: House, owner: Owner) -> None:
@@ -169,6 +187,26 @@ async def test_who_is_disabled_is_out_within_two_seconds(house: House, owner: Ow
         house.clock.forward(seconds=2.1)
         assert (await browser.get("/v1/session")).status_code == 401
         assert (await house.log_in(browser, OWN, "xiaoli")).status_code == 200
+
+
+async def test_who_is_disabled_while_logging_in_gets_no_session(
+    house: House, owner: Owner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else it would be good again as soon as that person is taken back."""
+    verify = Passwords.verify
+
+    async def dismissed(self: Passwords, password: str, kept: str | None) -> bool:
+        await send(owner, "PATCH", "/v1/staff/2", {"active": False})
+        return await verify(self, password, kept)
+
+    async with house.browser() as browser:
+        await house.welcome(browser, "xiaoli", role="cashier")
+        with monkeypatch.context() as meanwhile:
+            meanwhile.setattr(Passwords, "verify", dismissed)
+            assert (await house.log_in(browser, OWN, "xiaoli")).json()["code"] == "login_failed"
+        await send(owner, "PATCH", "/v1/staff/2", {"active": True})
+        house.clock.forward(seconds=2.1)
+        assert (await browser.get("/v1/session")).status_code == 401
 
 
 async def test_a_reset_locks_out_the_old_password_and_lifts_the_lock(house: House, owner: Owner) -> None:

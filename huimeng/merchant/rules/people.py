@@ -79,6 +79,14 @@ def phone(value: str) -> str:
     return text if text.startswith("+") else f"+86{text}"
 
 
+def phone_in(login: str) -> str | None:
+    """The phone that is looked for when this is typed; None: it is none."""
+    try:
+        return phone(login)
+    except InvalidInput:
+        return None
+
+
 def masked_phone(number: str) -> str:
     return f"****{number[-4:]}"
 

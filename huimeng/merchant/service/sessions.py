@@ -119,9 +119,11 @@ class LogIns:
         async with self._db.tenant(merchant_id) as conn:
             await lock_head(conn, cell_of(merchant_id))
             merchant = await get_merchant(conn, merchant_id)
-            # Changed since it was read: a reset or a new password has overtaken this one.
+            # Changed since it was read: a reset, a new password or a dismissal has overtaken this one.
             newest = await store.lock_password_of(conn, merchant_id, kept.staff_id)
-            if merchant.status != "active" or newest is None or newest.password_hash != kept.password_hash:
+            if merchant.status != "active" or newest is None or not newest.active:
+                raise LoginFailed()
+            if newest.password_hash != kept.password_hash:
                 raise LoginFailed()
             await store.mark_login(conn, merchant_id, kept.staff_id, now)
             expired = kept.must_change_password and now - kept.password_set_at >= people.ONE_TIME_PASSWORD_FOR
@@ -158,8 +160,8 @@ class LogIns:
     async def _phone_index(self, conn: Connection, merchant_id: int, login: str) -> bytes | None:
         try:
             keys = await merchant_keys(conn, self._vault, merchant_id)
-            return phone_index(keys, people.phone(login))
-        except (InvalidInput, MerchantNotFound):
+            return phone_index(keys, people.phone_in(login))
+        except MerchantNotFound:
             return None
 
     async def _count(self, conn: Connection, merchant_id: int, kept: StoredPassword) -> bool:

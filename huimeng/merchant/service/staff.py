@@ -72,12 +72,18 @@ async def create_staff(
         created_at=now,
     )
     power.check(staff)
-    index = phone_index(keys, phone)
-    if await store.is_taken(conn, merchant_id, staff.login, index, staff.staff_id):
-        raise LoginTaken()
-    await store.insert_staff(conn, merchant_id, staff, index, password_hash)
+    await _check_names(conn, keys, staff, phone)
+    await store.insert_staff(conn, merchant_id, staff, phone_index(keys, phone), password_hash)
     await _record(conn, merchant_id, "staff.created", staff.staff_id, after=_plain(staff))
     return staff
+
+
+async def _check_names(conn: Connection, keys: MerchantKeys, staff: Staff, phone: str | None) -> None:
+    """LoginTaken: what this person logs in by leads to nobody else, whether it is typed as a name or as a phone."""
+    indexes = {phone_index(keys, number) for number in (phone, people.phone_in(staff.login)) if number is not None}
+    for login, index in await store.names_of_others(conn, keys.merchant_id, staff.staff_id):
+        if login == staff.login or index in indexes or (phone is not None and people.phone_in(login) == phone):
+            raise LoginTaken()
 
 
 async def _record(
@@ -137,8 +143,8 @@ async def change_staff(
 async def _change_phone(conn: Connection, keys: MerchantKeys, staff: Staff, given: str | None) -> Staff:
     phone = None if given is None else people.phone(given)
     index, masked = phone_index(keys, phone), None if phone is None else people.masked_phone(phone)
-    if index is not None and await store.is_taken(conn, keys.merchant_id, staff.login, index, staff.staff_id):
-        raise LoginTaken()
+    if phone is not None:
+        await _check_names(conn, keys, staff, phone)
     await store.set_phone(conn, keys.merchant_id, staff.staff_id, index, masked)
     return msgspec.structs.replace(staff, phone=masked)
 

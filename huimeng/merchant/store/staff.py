@@ -28,18 +28,12 @@ async def has_staff(conn: Connection, merchant_id: int) -> bool:
     return await _one(conn, "select 1 from staff where merchant_id = %s limit 1", merchant_id) is not None
 
 
-async def is_taken(
-    conn: Connection, merchant_id: int, login: str, phone_index: bytes | None, by_other_than: int
-) -> bool:
-    row = await _one(
-        conn,
-        "select 1 from staff where merchant_id = %s and staff_id <> %s and (login = %s or phone_index = %s) limit 1",
-        merchant_id,
-        by_other_than,
-        login,
-        phone_index,
+async def names_of_others(conn: Connection, merchant_id: int, staff_id: int) -> list[tuple[str, bytes | None]]:
+    """(login, phone_index) of everybody else."""
+    rows = await _all(
+        conn, "select login, phone_index from staff where merchant_id = %s and staff_id <> %s", merchant_id, staff_id
     )
-    return row is not None
+    return [(login, None if index is None else bytes(index)) for login, index in rows]
 
 
 async def insert_staff(
