@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 import shutil
 import subprocess
 import sys
@@ -31,7 +32,7 @@ from huimeng.porting.errors import (
     SheetUnsafe,
 )
 from huimeng.porting.rules.columns import ORDER_FILE_COLUMNS
-from huimeng.porting.rules.faults import marked
+from huimeng.porting.rules.faults import REASONS, marked
 from huimeng.porting.service import ImportOptions, import_members, import_orders
 from huimeng.porting.store.intake import Taken, Wish, take_in
 from huimeng.porting.store.sheet import number_text, serial_text
@@ -375,6 +376,36 @@ async def test_orders_of_a_sheet(bench: Bench, shop: Shop, tmp_path: Path) -> No
     assert await order_numbers(bench.db, shop) == ["A1"]
     told = await import_orders(bench, shop.merchant_id, path, ImportOptions(date_order="dmy"))
     assert (told.counts["created"], told.counts["unchanged"]) == (1, 1)
+
+
+LONG = "4321098765432101"
+
+
+@pytest.mark.parametrize(
+    ("cell", "said"),
+    [
+        # As programs write a text: in place, in pieces, as a formula's, with a style of its own.
+        (f'<c r="A2" t="inlineStr"><is><t>{LONG}</t></is></c>', LONG),
+        (f'<c r="A2" t="inlineStr"><is><t xml:space="preserve"> {LONG} </t></is></c>', f" {LONG} "),
+        (f'<c r="A2" t="inlineStr"><is><r><t>{LONG[:8]}</t></r><r><t>{LONG[8:]}</t></r></is></c>', LONG),
+        (f'<c r="A2" t="str"><v>{LONG}</v></c>', LONG),
+        (f'<c r="A2" t="str"><f>T("{LONG}")</f><v>{LONG}</v></c>', LONG),
+        # As a number nobody knows whether a spreadsheet has had it.
+        (f'<c r="A2"><v>{LONG}</v></c>', "4.32109876543210E+15"),
+        (f'<c r="A2" t="n"><v>{LONG}.0</v></c>', "4.32109876543210E+15"),
+        ('<c r="A2"><v>4.321098765432101E15</v></c>', "4.32109876543210E+15"),
+        ('<c r="A2"><v>432109876543210</v></c>', "432109876543210"),
+    ],
+)
+def test_a_long_number_is_taken_as_text_whoever_wrote_it(tmp_path: Path, cell: str, said: str) -> None:
+    path = grid(tmp_path / "a.xlsx", [["订单号", "下单时间", "实付金额"], ["x", "2024-01-02", 5]])
+    rewritten(path, SHEET, lambda text: re.sub(r'<c r="A2".*?</c>', cell, text))
+    assert lines(path, tmp_path / "w")[1][-1] == f"{said},2024-01-02,5"
+
+
+def test_the_reason_says_how_to_get_by() -> None:
+    zh, en = REASONS["id_lost_digits"]
+    assert "文本" in zh and "CSV" in zh and "as text" in en and "CSV" in en
 
 
 async def test_numbers_of_sixteen_digits_are_refused_and_texts_are_not(

@@ -59,9 +59,11 @@ REASONS: dict[str, tuple[str, str]] = {
         "month and day can't be told apart; write 2024-01-02, or say which comes first",
     ),
     "id_lost_digits": (
-        "号码被表格软件变成了数字，末几位已丢失：请把该列设为「文本」后重新导出",
-        "the spreadsheet made a number of this id and lost its last digits; "
-        "format the column as text and export it again",
+        "号码被表格软件变成了数字，末几位已丢失或无法确认：请在原系统把该列设为「文本」再导出，"
+        "或直接导入原系统导出的 CSV，不要用表格软件另存",
+        "a spreadsheet made a number of this id, so its last digits are lost or can't be trusted; format the column as "
+        "text where the file is made and export it again, or import the CSV as it was exported, not saved by a "
+        "spreadsheet",
     ),
     "sheet_error": ("单元格是错误值 {note}", "the cell is the error {note}"),
     "formula_without_value": (

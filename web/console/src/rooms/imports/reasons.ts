@@ -69,7 +69,7 @@ export default defineWords(
     why_ambiguous_date: '分不清哪个是月、哪个是日',
     do_ambiguous_date: '在“更多设置”里选日期的顺序，再试导。',
     why_id_lost_digits: '号码被表格软件改坏了',
-    do_id_lost_digits: '从原系统重新导出，打开前先把这一列设为“文本”。',
+    do_id_lost_digits: '从原系统重新导出，把这一列设为“文本”；或者直接导入原系统的 CSV，不要用表格软件另存。',
     why_sheet_error: '单元格里是错误值',
     do_sheet_error: '在表格软件里改正公式。',
     why_formula_without_value: '公式没有算出结果',
@@ -176,7 +176,8 @@ export default defineWords(
     why_ambiguous_date: 'Month and day can not be told apart',
     do_ambiguous_date: 'Choose the order of dates under More settings, and check again.',
     why_id_lost_digits: 'A spreadsheet has spoilt the number',
-    do_id_lost_digits: 'Export it again and make the column text before you open it.',
+    do_id_lost_digits:
+      'Export it again with the column as text; or import the CSV as it was exported, not saved by a spreadsheet.',
     why_sheet_error: 'The cell is an error',
     do_sheet_error: 'Correct the formula in the spreadsheet.',
     why_formula_without_value: 'The formula has no value',
