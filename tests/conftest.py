@@ -1,4 +1,7 @@
-"""One embedded database for the whole run; every test gets a merchant of its own in it."""
+"""One embedded database for the whole run; every test gets a merchant of its own in it.
+
+HYPOTHESIS_PROFILE=nightly tries other examples each time, and many more of the book's.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +13,7 @@ from pathlib import Path
 
 import msgspec
 import pytest
+from hypothesis import HealthCheck, settings
 
 from huimeng.entry.context import Context, shelves
 from huimeng.entry.migrate import upgrade
@@ -22,6 +26,20 @@ from huimeng.merchant.service import create_merchant, create_store, open_vault
 from huimeng.merchant.values import MerchantInput, Store, StoreInput
 
 _numbers = itertools.count(1)
+
+# All that tests speak with is on this machine: no proxy of the environment leads there.
+os.environ |= dict.fromkeys(("NO_PROXY", "no_proxy"), "*")
+
+# The same examples in each run, however slow it is: what nobody's change has broken is looked for at night.
+settings.register_profile(
+    "same",
+    derandomize=True,
+    deadline=None,
+    print_blob=True,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
+)
+settings.register_profile("nightly", parent=settings.get_profile("same"), derandomize=False)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "same"))
 
 
 @pytest.fixture(scope="session")

@@ -367,7 +367,7 @@ def paid_by(made: Sequence[LineInput], cash_bps: int) -> dict[str, int]:
     return {"cash": cash, "stored_value": total - cash}
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(rules=some_rules(), made=lines, cash_bps=st.integers(0, 10_000), used=st.integers(0, 3_000))
 def test_sums_hold_and_caps_hold(rules: list[Rule], made: list[LineInput], cash_bps: int, used: int) -> None:
     before = {(rule.rule_id, span): used for rule in rules for span in ("d", "m")}
@@ -388,7 +388,7 @@ def test_sums_hold_and_caps_hold(rules: list[Rule], made: list[LineInput], cash_
             assert limit is None or grown <= max(0, limit - used)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(rules=some_rules(), made=lines, data=st.data())
 def test_the_order_of_lines_changes_no_total(rules: list[Rule], made: list[LineInput], data: st.DataObject) -> None:
     shuffled = data.draw(st.permutations(made))
@@ -399,7 +399,7 @@ def test_the_order_of_lines_changes_no_total(rules: list[Rule], made: list[LineI
     assert by_rule(run(list(reversed(rules)), a_bill(made))) == by_rule(one)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(
     rule=definitions,
     rate=st.integers(1, 50_000),
@@ -421,14 +421,14 @@ def test_paying_more_never_earns_less(
     assert all(after[rule_id] >= before[rule_id] for rule_id in before)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(total=st.integers(0, 10**12), weights=st.lists(st.integers(0, 10**9), min_size=1, max_size=30))
 def test_the_fast_split_is_the_kernels(total: int, weights: list[int]) -> None:
     if sum(weights) > 0:
         assert split(total, weights) == allocate(total, weights)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(cash=st.integers(0, 10**9))
 def test_one_yuan_one_point(cash: int) -> None:
     (points,) = run([a_rule()], a_bill([cash])).points_by_line

@@ -8,7 +8,7 @@ from decimal import Decimal
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from huimeng.order.rules import Line, LineInput, Order, OrderInput, Status, Tender, TenderInput
@@ -34,7 +34,7 @@ rows = st.lists(
 )
 
 
-@settings(max_examples=80, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(max_examples=80)
 @given(rows, st.randoms(use_true_random=False))
 def test_a_re_sorted_file_has_the_same_orders(
     read: Reader, given_rows: list[tuple[str, ...]], chance: random.Random

@@ -329,7 +329,7 @@ _damage = st.lists(
 Damage = tuple[int, int, str | bytes, str]
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @example([(2, WORDS, '"快', "alone"), (6, WORDS, '快"', "alone")], True, "gb18030")
 @example([(2, WORDS, '"快', "alone"), (6, WORDS, '快"', "alone")], False, "utf-8")
 @example([(2, WORDS, '"快', "alone"), (6, 3, '快"', "alone")], True, "gb18030")

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from huimeng.porting.errors import EmptyFile, FileUnreadable, ImportFileError, NotCsv
@@ -244,7 +244,7 @@ def test_a_file_that_is_not_there(tmp_path: Path) -> None:
         open_source(tmp_path / "nothing.csv")
 
 
-@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(max_examples=150)
 @given(st.binary(max_size=400), st.integers(0, 120))
 def test_garbage_never_crashes_the_reader(read: Reader, garbage: bytes, place: int) -> None:
     whole = (HEAD + GOOD * 3).encode()
@@ -254,7 +254,7 @@ def test_garbage_never_crashes_the_reader(read: Reader, garbage: bytes, place: i
         assert fault["code"]
 
 
-@settings(max_examples=100, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(max_examples=100)
 @given(st.binary(max_size=300))
 def test_a_file_of_garbage_gives_a_clear_error(read: Reader, garbage: bytes) -> None:
     try:

@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 import xlsxwriter  # type: ignore[import-untyped]
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from huimeng.infra.database import Database
@@ -304,7 +304,7 @@ def test_malformed_files(tmp_path: Path, make: Callable[[Path], Path], error: ty
     assert refusal.value.text("en").replace("订单", "").isascii()
 
 
-@settings(max_examples=80, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(max_examples=80)
 @given(st.lists(st.tuples(st.floats(0, 1, exclude_max=True), st.integers(0, 255)), min_size=1, max_size=6))
 def test_damaged_bytes_never_crash_the_reader(tmp_path: Path, changes: list[tuple[float, int]]) -> None:
     path = grid(tmp_path / "a.xlsx", [HEADER, ["A1", "2024-01-02", "", "茶", 1, 5, ""]])
