@@ -7,10 +7,8 @@ left out of the statement, when the damage must be seen: a guard whose absence n
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import itertools
 from collections.abc import AsyncIterator
-from typing import Any
 
 import msgspec
 import psycopg
@@ -26,9 +24,9 @@ from huimeng.member.service import change_member, get_member, join_member
 from huimeng.member.values import IdentityInput, MemberInput, MemberPatch
 from huimeng.points.commands import AdjustPoints
 from tests.desk import Desk, line, new_key
+from tests.meeting import meet
 
 Outcome = Reply | BaseException
-WAIT_SECONDS = 0.3
 
 
 @pytest.fixture
@@ -44,9 +42,11 @@ class Race:
         self.desk = desk
         self._second = second
         self._patch = patch
+        self._guarded = True
 
     def unguarded(self, *, own_numbers: bool = True) -> None:
         """Drops the lock; own_numbers keeps the head's sequences from colliding first, so that the row itself shows."""
+        self._guarded = False
         statement = batch._LOCK_HEADS
         assert statement.endswith(" for update")
         self._patch.setattr(batch, "_LOCK_HEADS", statement.removesuffix(" for update"))
@@ -66,16 +66,8 @@ class Race:
 
     async def run(self, one: Command, two: Command) -> list[Outcome]:
         """Outcomes; a refusal or a fault is one."""
-        together = asyncio.Barrier(2)
-        decide = batch.Batch._decide_and_save
-
-        async def meet(self: batch.Batch, commands: Any) -> Any:
-            with contextlib.suppress(TimeoutError, asyncio.BrokenBarrierError):
-                await asyncio.wait_for(together.wait(), WAIT_SECONDS)
-            return await decide(self, commands)
-
         with self._patch.context() as patch:
-            patch.setattr(batch.Batch, "_decide_and_save", meet)
+            meet(patch, guarded=self._guarded)
             outcomes = await asyncio.gather(
                 self.desk.teller.submit(one), self._second.submit(two), return_exceptions=True
             )
