@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
+import os
 import socket
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -14,30 +18,39 @@ from tests.faults.house import House
 NOT_OURS = {"pg", "keys", "secrets.json"}
 
 
+def files(folder: Path) -> Iterator[Path]:
+    """Plain ones in any depth, also while others make and take some away."""
+    for place, _, names in os.walk(folder):
+        yield from (path for name in names if (path := Path(place, name)).is_file())
+
+
 class Watched(House):
     """`huimeng run` as a merchant runs it."""
 
     _keys = itertools.count(1)
 
     def raw(self, sent: bytes) -> bytes:
-        """What comes back until the server closes, or is silent for a moment."""
-        with socket.create_connection(("127.0.0.1", self.port), timeout=5) as conn:
+        """What comes back until the server closes, or is silent for a moment after it has begun."""
+        found = b""
+        # It may close before it has read all.
+        with (
+            socket.create_connection(("127.0.0.1", self.port), timeout=60) as conn,
+            contextlib.suppress(TimeoutError, ConnectionError),
+        ):
             conn.sendall(sent)
-            conn.settimeout(1.5)
-            found = b""
-            try:
-                while part := conn.recv(65536):
-                    found += part
-            except (TimeoutError, ConnectionError):
-                pass
+            while part := conn.recv(65536):
+                found += part
+                conn.settimeout(1.5)
         return found
 
     def written(self) -> dict[str, bytes]:
         """Everything that was said or written, by file, without the database and the keys."""
         found = {"output": self.log.read_bytes()}
-        for path in self.data.rglob("*"):
-            if path.is_file() and path.relative_to(self.data).parts[0] not in NOT_OURS:
-                found[str(path.relative_to(self.data))] = path.read_bytes()
+        for path in files(self.data):
+            if path.relative_to(self.data).parts[0] not in NOT_OURS:
+                # The worker takes away what is done with.
+                with contextlib.suppress(FileNotFoundError):
+                    found[str(path.relative_to(self.data))] = path.read_bytes()
         return found
 
     def send(self, client: httpx.Client, method: str, path: str, **given: Any) -> httpx.Response:

@@ -14,13 +14,13 @@ _TRIES = 2
 
 
 def medians(*probes: Callable[[int], None], rounds: int) -> list[float]:
-    """Taken in turn, so that a busy moment of the machine is everybody's."""
+    """Of this process's own time, in which the stand works too, so that nobody else's work counts."""
     spent: list[list[float]] = [[] for _ in probes]
     for number in range(rounds):
         for probe, times in zip(probes, spent, strict=True):
-            begun = time.perf_counter()
+            begun = time.process_time()
             probe(number)
-            times.append(time.perf_counter() - begun)
+            times.append(time.process_time() - begun)
     return [statistics.median(times) for times in spent]
 
 
@@ -46,7 +46,7 @@ def test_a_known_login_takes_as_long_as_an_unknown_one(stand: Stand, ours: World
 
 
 def test_a_known_key_takes_as_long_as_an_unknown_one(stand: Stand, ours: World) -> None:
-    known = ours.token[:-4] + "AAAA"
+    known = ours.token[:-1] + ("A" if ours.token[-1] != "A" else "B")
     unknown = f"hm_{ours.merchant_id}_99999_{ours.token.split('_', 3)[3]}"
     elsewhere = f"hm_999999_1_{ours.token.split('_', 3)[3]}"
 

@@ -37,13 +37,16 @@ def scalars(value: Any, name: str = "") -> Iterator[tuple[str, str]]:
 
 
 class World:
-    """One merchant; `mark` is in every text it holds, `ids` has what its own answers told, by name."""
+    """One merchant; `mark` is in every text it holds, `ids` has what its own answers told, by name.
+
+    The mark is longer than what stands in a token or a quote by chance.
+    """
 
     def __init__(self, stand: Stand, mark: str, rounds: int) -> None:
         """rounds: how many of each kind are made as the document shows it."""
         number = next(_numbers)
         self.stand = stand
-        self.mark = f"{mark}{number}"
+        self.mark = f"{mark}Shop{number}"
         self.phone = f"1{number + 300:03}55{rounds:05}"
         self.ids: dict[str, list[str]] = {}
         self.answers: list[str] = []

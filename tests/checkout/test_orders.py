@@ -248,7 +248,8 @@ async def test_a_quote_belongs_to_its_bill(desk: Desk) -> None:
     till, member_id = Till(desk.db, b"secret"), await desk.join()
     quote = await till.quote(desk.shop.merchant_id, _bill(desk, member_id))
     payload, signature = quote.quote.split(".")
-    tokens = ["", "x", "a.b", "é.é", f"{payload}.{signature[:-2]}AA", f"{payload}x.{signature}", "." * 50]
+    other_sign = "B" if signature[0] == "A" else "A"
+    tokens = ["", "x", "a.b", "é.é", f"{payload}.{other_sign}{signature[1:]}", f"{payload}x.{signature}", "." * 50]
     for token in tokens:
         with pytest.raises(QuoteExpired):
             await _complete(desk, till, member_id, new_key("no"), token)
