@@ -82,10 +82,10 @@ class _Shop(NamedTuple):
 class Till:
     """One a process: it remembers a merchant's stores for 2 seconds, and signs quotes."""
 
-    def __init__(self, db: Database, signing_key: bytes) -> None:
+    def __init__(self, db: Database, signing_key: bytes, monotonic: Callable[[], float] = time.monotonic) -> None:
         self._db = db
         self._key = signing_key
-        self._shops: Cache[int, _Shop] = Cache(self._load, time.monotonic)
+        self._shops: Cache[int, _Shop] = Cache(self._load, monotonic)
 
     async def complete(self, merchant_id: int, body: OrderIn, key: str, fingerprint: bytes) -> CompleteOrder:
         """The command for an order; InvalidInput, UnknownStore, QuoteExpired."""
