@@ -34,8 +34,15 @@ _NAMED = re.compile(
         (?P<value>[^\s"',;&})\\]+)(?P<more>(?:;\s*[\w.-]+=[^\s"',;&})\\]+)*)""",
     re.VERBOSE,
 )
-# Mobile numbers, also grouped, with +86, or in full-width digits; \d knows those.
-_PHONES = re.compile(r"(?<![\d])(?:(?:\+|00)?86[ -]?)?[1１][3-9３-９]\d[ -]?\d{4}[ -]?\d{4}(?!\d)")
+# Mobile numbers, also grouped, with +86, or in full-width digits; \d knows those. An id may hold such digits by chance,
+# and a line without its id can't be found.
+_PHONES = re.compile(
+    r"""
+    (?P<id>\b(?:[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}|[0-9a-f]{32})\b)
+  | (?<![\d])(?:(?:\+|00)?86[ -]?)?[1１][3-9３-９]\d[ -]?\d{4}[ -]?\d{4}(?!\d)
+    """,
+    re.VERBOSE,
+)
 # Most texts hold nothing that any of these could match, and one look tells.
 _SUSPECT = re.compile(r"h[ms]_|://|\$|eyJ|\b(?:bearer|basic)\s", re.IGNORECASE)
 _ASSIGNMENT = re.compile(r"[a-z][\"'\\ ]*[:=]", re.IGNORECASE)
@@ -47,7 +54,7 @@ def redact_text(text: str) -> str:
         text = _SECRETS.sub(_HIDDEN, text)
     if _ASSIGNMENT.search(text):
         text = _NAMED.sub(lambda found: f"{found['name']}{found['is']}{_HIDDEN}", text)
-    return _PHONES.sub(_HIDDEN, text) if _DIGITS.search(text) else text
+    return _PHONES.sub(lambda found: found["id"] or _HIDDEN, text) if _DIGITS.search(text) else text
 
 
 @lru_cache(maxsize=1024)

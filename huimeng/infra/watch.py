@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import os
 import re
 from collections.abc import Awaitable, Callable, Iterable
 from time import perf_counter
@@ -12,7 +11,7 @@ from typing import Any
 import msgspec
 
 from huimeng.infra import logs, marks, metrics, tracing
-from huimeng.infra.marks import Mark
+from huimeng.infra.marks import Mark, process_name
 from huimeng.kernel.errors import Unavailable
 
 Message = dict[str, Any]
@@ -38,7 +37,7 @@ class Watch:
 
     def __init__(self, app: Any) -> None:
         self._app = app
-        self._name = os.urandom(4).hex()
+        self._name = process_name()
         self._numbers = itertools.count(1)
 
     async def __call__(self, scope: Any, receive: Any, send: Send) -> None:

@@ -18,6 +18,8 @@ from huimeng.infra.doorway import Doorway
 ALWAYS = [(b"x-frame-options", b"DENY")]
 # As it is served; the standard library's loop tells of a stalled reader at other moments.
 UVLOOP = ("asyncio", {"use_uvloop": True})
+# Seconds for what comes at once, also on a machine that has much else to do.
+PATIENCE = 60
 
 
 class Room:
@@ -66,7 +68,7 @@ class Caller:
         await self._writer.drain()
 
     async def answer(self, *, body: bool = True) -> Answer:
-        head = (await asyncio.wait_for(self._reader.readuntil(b"\r\n\r\n"), 5)).decode()
+        head = (await asyncio.wait_for(self._reader.readuntil(b"\r\n\r\n"), PATIENCE)).decode()
         line, *lines = head.strip().split("\r\n")
         headers = {name.lower(): value for name, _, value in (each.partition(": ") for each in lines)}
         length = int(headers.get("content-length", 0)) if body else 0
@@ -78,7 +80,7 @@ class Caller:
 
     async def closed(self) -> bool:
         """Nothing more comes."""
-        return await asyncio.wait_for(self._reader.read(), 5) == b""
+        return await asyncio.wait_for(self._reader.read(), PATIENCE) == b""
 
     def leave(self) -> None:
         self._writer.transport.abort()
@@ -160,11 +162,11 @@ async def stalled(here: Place) -> Caller:
 
 
 async def until(found: Any) -> None:
-    for _ in range(1000):
-        if found():
-            return
+    end = asyncio.get_running_loop().time() + PATIENCE
+    while not found():
+        if asyncio.get_running_loop().time() > end:
+            raise TimeoutError
         await asyncio.sleep(0.005)
-    raise TimeoutError
 
 
 def get(path: str = "/v1/orders", *lines: str, method: str = "GET") -> bytes:

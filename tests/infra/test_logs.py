@@ -10,7 +10,7 @@ import sys
 import threading
 import time
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -204,6 +204,8 @@ def test_phone_numbers_are_hidden(phone: str) -> None:
         "months_since_the_beginning of hs_ 1",
         "key:3 staff:7 hm_ batch 3f2a9c1b-7d0e",
         "the token is missing",
+        # Ids that hold a phone number's digits by chance.
+        "import 019abcde-1381-7345-8a13-a13812345678 of 4c13812345678ab0c0ffee0123456789",
     ],
 )
 def test_what_is_no_secret_stays(text: str) -> None:
@@ -287,15 +289,17 @@ def test_a_log_that_nobody_reads_stops_no_request(lines: Lines) -> None:
 
 
 def test_a_line_of_access_costs_little(lines: Lines) -> None:
-    """Aimed at: 30 millionths of a second with the metrics. A busy machine gets ten times that."""
+    """Aimed at: 30 millionths of a second with the metrics, of this process's own time. A slow machine gets ten times
+    that.
+    """
     fields = {"method": "GET", "route": "/v1/members/{member_id}", "status": 200, "ms": 1.2, "bytes": 300}
     mark = Mark("3f2a9c1b-7d", {"principal": principal()})
     best = 1.0
     for _ in range(5):
-        started = time.perf_counter()
+        started = time.process_time()
         for _ in range(200):
             logs.access(fields | mark.fields())
-        best = min(best, (time.perf_counter() - started) / 200)
+        best = min(best, (time.process_time() - started) / 200)
     assert best < 300e-6
 
 
@@ -303,24 +307,43 @@ def refusals(lines: Lines) -> list[dict[str, Any]]:
     return [line for line in lines.all() if line["event"] == "requests refused"]
 
 
-async def test_what_a_full_process_refuses_is_a_line_now_and_then(
-    monkeypatch: pytest.MonkeyPatch, lines: Lines
-) -> None:
-    monkeypatch.setattr(refused, "_TELL_SECONDS", 1.0)
+class Later:
+    """What refusals put off, done when the test says that the time has come."""
+
+    def __init__(self, patch: pytest.MonkeyPatch) -> None:
+        self._waiting: list[tuple[float, Callable[[], None]]] = []
+        patch.setattr(refused.Refused, "_later", lambda _, *given: self._waiting.append(given))
+
+    def come(self, seconds: float) -> None:
+        """All that was put off for so long; there must be some."""
+        due = [call for wanted, call in self._waiting if wanted == seconds]
+        self._waiting = [each for each in self._waiting if each[0] != seconds]
+        assert due
+        for call in due:
+            call()
+
+
+@pytest.fixture
+def later(monkeypatch: pytest.MonkeyPatch) -> Later:
+    return Later(monkeypatch)
+
+
+async def test_what_a_full_process_refuses_is_a_line_now_and_then(lines: Lines, later: Later) -> None:
     async with place(Room(), inside_max=0) as here:
         caller = await here.caller()
         await caller.ask(post())
-        await until(lambda: refusals(lines))
+        later.come(refused._COUNT_SECONDS)
         for _ in range(20):
             assert (await caller.ask(post())).status == 429
-            await asyncio.sleep(0.01)
+        later.come(refused._COUNT_SECONDS)
         assert len(refusals(lines)) == 1
-        await until(lambda: len(refusals(lines)) == 2)
-        await asyncio.sleep(1.3)
+        later.come(refused._TELL_SECONDS)
+        assert len(refusals(lines)) == 2
+        later.come(refused._TELL_SECONDS)
         # Nothing came, so nothing is said; the next is told at once again.
         assert len(refusals(lines)) == 2
         await caller.ask(post())
-        await until(lambda: len(refusals(lines)) == 3)
+        later.come(refused._COUNT_SECONDS)
     first, second, third = refusals(lines)
     told = {"level": "warning", "logger": "huimeng.doorway", "event": "requests refused"}
     assert first == told | {"time": first["time"], "refused": 1, "reasons": {"too_busy": 1}}
@@ -328,20 +351,19 @@ async def test_what_a_full_process_refuses_is_a_line_now_and_then(
     assert third["refused"] == 1
 
 
-async def test_a_line_of_refusals_says_why_and_the_metric_too(monkeypatch: pytest.MonkeyPatch, lines: Lines) -> None:
-    monkeypatch.setattr(refused, "_COUNT_SECONDS", 0.5)
+async def test_a_line_of_refusals_says_why_and_the_metric_too(lines: Lines, later: Later) -> None:
     reasons = {"too_busy": 2, "not_http": 1, "head_too_large": 1, "request_too_slow": 1, "transfer_coding_unknown": 1}
 
     def counted() -> dict[str, Any]:
         return {reason: REGISTRY.get_sample_value("huimeng_refused_total", {"reason": reason}) for reason in reasons}
 
-    async with place(Room(), inside_max=0, arrival_seconds=0.02) as here:
+    async with place(Room(), inside_max=0, arrival_seconds=0.5) as here:
         # Known before the first of them.
         before = counted()
         wrong = [b"\0\r\n\r\n", get("/a", "X: " + "x" * HEAD_MAX), b"GET /", post(), post()]
         wrong.append(get("/a", "Transfer-Encoding: gzip, chunked"))
         assert [(await here.ask(sent)).status for sent in wrong] == [400, 431, 408, 429, 429, 501]
-        await until(lambda: refusals(lines))
+        later.come(refused._COUNT_SECONDS)
     (line,) = refusals(lines)
     assert (line["refused"], line["reasons"]) == (6, reasons)
     assert counted() == {reason: before[reason] + number for reason, number in reasons.items()}

@@ -15,7 +15,8 @@ from prometheus_client import REGISTRY
 
 from huimeng.entry.api import create_app
 from huimeng.entry.context import Context
-from huimeng.infra import logs, marks
+from huimeng.infra import logs, marks, scrape
+from huimeng.infra.redaction import redact_text
 from huimeng.infra.watch import Watch
 from huimeng.kernel.errors import Unavailable
 from huimeng.merchant.authentication import Principal
@@ -95,6 +96,13 @@ async def test_made_ids_differ_also_between_processes(lines: list[dict[str, Any]
         for _ in range(50):
             await call(app)
     assert len({line["request_id"] for line in lines}) == 100
+
+
+@pytest.mark.parametrize("drawn", [bytes.fromhex("a1381234"), bytes.fromhex("13812345"), b"\0" * 4])
+async def test_no_made_id_is_taken_for_a_phone_number(drawn: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("huimeng.infra.marks.os.urandom", lambda size: drawn[:size])
+    made = [f"{marks.process_name()}-{number}" for number in (1, 678, 5678, 13812345678 // 10)]
+    assert [redact_text(each) for each in made] == made
 
 
 async def test_a_problem_names_the_request_and_its_length_is_right(lines: list[dict[str, Any]]) -> None:
@@ -243,6 +251,7 @@ async def test_who_asks_on_and_on_whether_it_is_ready_costs_no_more(
         raise Unavailable()
 
     monkeypatch.setattr(context.db, "ping", ping)
+    monkeypatch.setattr(scrape, "FRESH_SECONDS", 600.0)
     async with running(context) as app:
         transport = httpx.ASGITransport(app=app)
         async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as client:
@@ -271,7 +280,7 @@ async def test_requests_at_the_same_time_keep_apart(lines: list[dict[str, Any]])
 
 
 async def test_watching_costs_little() -> None:
-    """The aim is 30 millionths of a second a request; a busy machine gets ten times that."""
+    """The aim is 30 millionths of a second a request, of this process's own; a slow machine gets ten times that."""
     inner = Inner(body=b"x" * 300)
     watched = Watch(inner)
     scope = {"type": "http", "method": "GET", "path": "/v1/x", "headers": [(b"accept", b"*/*")] * 8}
@@ -283,10 +292,10 @@ async def test_watching_costs_little() -> None:
         best = 1.0
         for _ in range(5):
             gc.collect()
-            started = time.perf_counter()
+            started = time.process_time()
             for _ in range(200):
                 await app(dict(scope), None, send)
-            best = min(best, (time.perf_counter() - started) / 200)
+            best = min(best, (time.process_time() - started) / 200)
         return best
 
     assert await seconds(watched) - await seconds(inner) < 300e-6

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -14,7 +13,7 @@ from psycopg.pq.abc import PGresult
 
 from huimeng.infra import marks, tracing
 from huimeng.infra.database import Connection
-from huimeng.infra.marks import Mark
+from huimeng.infra.marks import Mark, process_name
 from huimeng.infra.teller.command import Command
 from huimeng.infra.teller.shelf import Statement
 from huimeng.infra.teller.wire import Found, Waiting, Wire
@@ -26,7 +25,7 @@ class BatchWatch:
     """One a lane. A request's mark remembers the batch that it was in last."""
 
     def __init__(self) -> None:
-        self._name = os.urandom(4).hex()
+        self._name = process_name()
         self._number = 0
 
     @contextmanager
