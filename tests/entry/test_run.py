@@ -6,7 +6,9 @@ import asyncio
 import io
 import socket
 import stat
+import threading
 from contextlib import AbstractContextManager, nullcontext
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
 import pytest
@@ -16,6 +18,7 @@ from huimeng.entry import run
 from huimeng.entry.context import open_context
 from huimeng.infra.settings import Settings
 from huimeng.merchant.service import list_merchants
+from tests.faults.house import free_port
 
 
 @pytest.mark.parametrize("demo", [False, True])
@@ -34,10 +37,7 @@ def test_the_demo_comes_only_when_it_is_asked_for(tmp_path: Path, monkeypatch: p
     monkeypatch.setattr(run, "_load_demo", load)
     monkeypatch.setattr(run, "_serve", lambda settings, console: found.append(asyncio.run(merchants(settings))))
     monkeypatch.setenv("HUIMENG_DATA", str(tmp_path / "data"))
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    settings = Settings.from_env({"HUIMENG_DATA": str(tmp_path / "data"), "PORT": str(port)})
+    settings = Settings.from_env({"HUIMENG_DATA": str(tmp_path / "data"), "PORT": str(free_port())})
     run.run(settings, Console(file=io.StringIO()), demo=demo)
     assert (asked, found) == ([True] if demo else [], [[]])
     assert not (tmp_path / "data" / "demo").exists()
@@ -54,7 +54,7 @@ def test_it_is_called_ready_when_it_answers(monkeypatch: pytest.MonkeyPatch) -> 
             raise OSError
         return nullcontext()
 
-    monkeypatch.setattr("urllib.request.urlopen", away_for_long)
+    monkeypatch.setattr("urllib.request.OpenerDirector.open", away_for_long)
     monkeypatch.setattr("time.sleep", lambda _: None)
     console = Console(file=io.StringIO(), record=True)
     run._announce(Settings.from_env({}), console)
@@ -73,3 +73,24 @@ def test_a_port_of_another_program_is_taken() -> None:
         other.listen()
         with pytest.raises(run.PortTaken):
             run._check_port(Settings.from_env({"PORT": str(other.getsockname()[1])}))
+
+
+class Ready(BaseHTTPRequestHandler):
+    def do_GET(self) -> None:
+        self.send_response(200)
+        self.end_headers()
+
+    def log_message(self, format: str, *args: object) -> None:
+        return
+
+
+def test_it_is_told_to_be_ready_also_where_a_proxy_leads_to_the_world(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("NO_PROXY", "no_proxy"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")
+    monkeypatch.setattr("huimeng.entry.run.time.sleep", lambda _: pytest.fail("it was asked for in vain"))
+    said = io.StringIO()
+    with HTTPServer(("127.0.0.1", 0), Ready) as server:
+        threading.Thread(target=server.handle_request, daemon=True).start()
+        run._announce(Settings.from_env({"PORT": str(server.server_port)}), Console(file=said))
+    assert f"http://127.0.0.1:{server.server_port}/" in said.getvalue()

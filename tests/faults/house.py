@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import random
 import signal
@@ -19,14 +20,21 @@ import msgspec
 COMMAND = [sys.executable, "-m", "huimeng.entry.cli"]
 
 
+def free_port() -> int:
+    """None of those that the system gives to whoever connects: such a one may be taken before it is listened on."""
+    while True:
+        port = 10_000 + int.from_bytes(os.urandom(2)) % 20_000
+        with contextlib.suppress(OSError), socket.create_server(("127.0.0.1", port)):
+            return port
+
+
 class House:
     """`huimeng run` on a free port and a folder of its own, with one merchant, a rule and ten members."""
 
     def __init__(self, folder: Path) -> None:
         self.data = folder / "data"
         self.log = folder / "service.log"
-        with socket.create_server(("127.0.0.1", 0)) as probe:
-            self.port = probe.getsockname()[1]
+        self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self.environment = {
             **{k: v for k, v in os.environ.items() if not k.startswith(("DATABASE_URL", "HUIMENG_"))},
@@ -40,9 +48,9 @@ class House:
         self.members: list[str] = []
         self._process: subprocess.Popen[bytes] | None = None
 
-    def start_again(self, *options: str, seconds: float = 60) -> None:
+    def start_again(self, *options: str, seconds: float = 180) -> None:
         if self._process is not None:
-            self._process.wait(60)
+            self._process.wait(120)
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(
                 [*COMMAND, "run", *options], env=self.environment, stdout=log, stderr=log, start_new_session=True
@@ -67,7 +75,7 @@ class House:
             self._process.send_signal(signal.SIGTERM)
             self._process.wait(60)
 
-    def wait_ready(self, seconds: float = 60) -> None:
+    def wait_ready(self, seconds: float = 180) -> None:
         end = time.monotonic() + seconds
         while True:
             try:
@@ -79,7 +87,7 @@ class House:
             time.sleep(0.1)
 
     def client(self) -> httpx.Client:
-        return httpx.Client(base_url=self.url, headers={"Authorization": f"Bearer {self.token}"}, timeout=20)
+        return httpx.Client(base_url=self.url, headers={"Authorization": f"Bearer {self.token}"}, timeout=60)
 
     def huimeng(self, *arguments: str) -> str:
         """What a command prints; it must succeed."""
