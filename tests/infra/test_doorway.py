@@ -11,7 +11,7 @@ import pytest
 
 from huimeng.infra import doorway
 from huimeng.infra.doorway import BODY_MAX, HEAD_MAX
-from tests.infra.door import UVLOOP, Caller, Room, get, large, open_room, place, post, stalled, until
+from tests.infra.door import PATIENCE, UVLOOP, Caller, Room, get, large, open_room, place, post, stalled, until
 
 
 @pytest.fixture(scope="module")
@@ -89,13 +89,17 @@ async def test_who_is_refused_slowly_is_told_why() -> None:
         assert (refusal.status, refusal.code) == (429, "too_busy")
 
 
+def half_there(connection: object) -> bool:
+    return isinstance(connection, doorway.Doorway) and connection._patience is not None
+
+
 @pytest.mark.parametrize("sent", [b"GET /", post(b"{}")[:-1]], ids=["head", "body"])
 async def test_who_is_half_there_at_the_end_may_send_it_again(sent: bytes) -> None:
     async with place(Room()) as here:
         caller, idle = await here.caller(), await here.caller()
         await caller.send(sent)
         await until(lambda: len(here.state.connections) == 2)
-        await asyncio.sleep(0.05)
+        await until(lambda: any(half_there(each) for each in here.state.connections))
         for connection in list(here.state.connections):
             connection.shutdown()
         assert (await caller.answer()).status == 429
@@ -163,12 +167,12 @@ async def test_who_takes_no_answer_keeps_no_place() -> None:
 
 
 async def test_who_takes_an_answer_slowly_gets_the_whole_of_it() -> None:
-    async with place(large, reading_seconds=0.4) as here:
+    async with place(large, reading_seconds=1.5) as here:
         reader, writer = await asyncio.open_connection("127.0.0.1", here.port)
         writer.write(get())
         for _ in range(10):
-            await asyncio.wait_for(reader.readexactly(2_000_000), 5)
-            await asyncio.sleep(0.1)
+            await asyncio.wait_for(reader.readexactly(2_000_000), PATIENCE)
+            await asyncio.sleep(0.2)
         writer.transport.abort()
 
 

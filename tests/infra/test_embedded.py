@@ -15,7 +15,7 @@ import psycopg
 import pytest
 from psycopg.conninfo import conninfo_to_dict
 
-from huimeng.infra.embedded import EmbeddedPostgres, Progress, ensure_roles
+from huimeng.infra.embedded import EmbeddedPostgres, Progress, cluster, ensure_roles
 from huimeng.infra.embedded import errors as problems
 from huimeng.infra.embedded.cluster import read_secrets
 from huimeng.infra.embedded.folders import socket_folder
@@ -52,14 +52,14 @@ def socket_of(url: str) -> Path:
     return Path(str(conninfo_to_dict(url)["host"]))
 
 
-def wait_until(done: Callable[[], bool], seconds: float = 10) -> None:
+def wait_until(done: Callable[[], bool], seconds: float = 120) -> None:
     end = time.monotonic() + seconds
     while not done():
         assert time.monotonic() < end, "waited in vain"
         time.sleep(0.05)
 
 
-def test_starts_keeps_data_and_stops(make: Make) -> None:
+def test_starts_keeps_data_and_stops(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
     database = make()
     urls = database.start()
     with psycopg.connect(urls.owner) as conn:
@@ -70,9 +70,8 @@ def test_starts_keeps_data_and_stops(make: Make) -> None:
     database.stop()
     database.stop()
     assert database.pid == 0
-    begun = time.monotonic()
+    monkeypatch.setattr(cluster, "create_cluster", lambda *_: pytest.fail("made a second time"))
     with database as again:
-        assert time.monotonic() - begun < 2
         assert again == urls
         assert ask(again.owner, "select text from note") == "会盟"
         assert database.pid != pid
@@ -157,7 +156,7 @@ def test_processes_share_and_the_last_one_stops_it(make: Make, tmp_path: Path) -
     pids = {database.pid, *(said(other) for other in others)}
     assert len(pids) == 1, "one postmaster for all"
     for other in others:
-        other.communicate("done\n", timeout=20)
+        other.communicate("done\n", timeout=120)
         assert other.returncode == 0
     assert ask(urls.runtime, "select 1") == 1
     database.stop()

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from huimeng.infra.database import Database, DatabaseUrls
 from huimeng.infra.heads import lock_head
-from huimeng.infra.teller import Teller, lane
+from huimeng.infra.teller import Teller, lane, memory
 from huimeng.infra.teller.memory import Memory
 from tests.conftest import Shop
 from tests.infra.steps import STEP, Count, Step, StepShelf
@@ -121,7 +122,8 @@ async def test_a_lane_that_serves_remembers_no_rows(urls: DatabaseUrls, shop: Sh
 async def test_batches_are_big_only_while_nobody_else_writes(
     importing: Teller, till: Teller, shop: Shop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("huimeng.infra.teller.memory._ALONE_AFTER_SECONDS", 0.2)
+    seconds = 0.0
+    monkeypatch.setattr(memory, "time", SimpleNamespace(monotonic=lambda: seconds))
     sizes: list[int] = []
     take = Teller._take
 
@@ -140,7 +142,7 @@ async def test_batches_are_big_only_while_nobody_else_writes(
         return max(sizes)
 
     assert await many() == 2
-    await asyncio.sleep(0.25)
+    seconds += memory._ALONE_AFTER_SECONDS
     assert await many() > 2
     await counted(till, shop)
     await many()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import fcntl
 import uuid
+from datetime import datetime
 from typing import Any
 
 import httpx
@@ -247,7 +248,7 @@ class Held(Importer):
 @pytest.fixture
 def held(context: Context) -> Held:
     base = importer(context)
-    slow = Held(context.db, base._uploads, base._opened, lease_seconds=0.4, beat_seconds=0.05)
+    slow = Held(context.db, base._uploads, base._opened, lease_seconds=600, beat_seconds=0.05)
     slow.begun, slow.go_on = asyncio.Event(), asyncio.Event()
     return slow
 
@@ -264,18 +265,37 @@ async def test_cancelled_while_it_runs(till: httpx.AsyncClient, held: Held) -> N
     assert (await till.post(f"/v1/imports/{started['import_id']}/start", headers=fresh())).status_code == 202
 
 
-async def test_a_lease_that_is_kept_is_not_taken_over(till: httpx.AsyncClient, held: Held, worker: Importer) -> None:
+async def lease(context: Context, shop: Shop, take: int = 0) -> datetime:
+    """Until when the import is its worker's, so many seconds taken off."""
+    async with context.db.tenant(shop.merchant_id) as conn:
+        cursor = await conn.execute(
+            "update import_task set leased_until = leased_until - make_interval(secs => %s) returning leased_until",
+            (take,),
+        )
+        ((until,),) = await cursor.fetchall()
+    assert isinstance(until, datetime)
+    return until
+
+
+async def test_a_lease_that_is_kept_is_not_taken_over(
+    till: httpx.AsyncClient, held: Held, worker: Importer, context: Context, shop: Shop
+) -> None:
     await hand_in(till)
     running = asyncio.create_task(held.run_waiting())
     await held.begun.wait()
-    await asyncio.sleep(0.8)
+    # Ten seconds are over, and it is kept for as long again.
+    before = await lease(context, shop, take=10)
+    while True:
+        if await lease(context, shop) > before:
+            break
+        await asyncio.sleep(0.01)
     assert await worker.run_waiting() == 0
     held.go_on.set()
     assert await running == 1
 
 
 async def test_a_dead_workers_import_goes_on_with_another(
-    till: httpx.AsyncClient, held: Held, worker: Importer
+    till: httpx.AsyncClient, held: Held, worker: Importer, context: Context, shop: Shop
 ) -> None:
     started = await hand_in(till)
     running = asyncio.create_task(held.run_waiting())
@@ -285,7 +305,7 @@ async def test_a_dead_workers_import_goes_on_with_another(
     await asyncio.gather(running, return_exceptions=True)
     assert (await look(till, started))["state"] == "running"
     assert await worker.run_waiting() == 0
-    await asyncio.sleep(0.5)
+    await lease(context, shop, take=600)
     assert await worker.run_waiting() == 1
     assert (await look(till, started))["state"] == "done"
 
@@ -299,7 +319,7 @@ async def test_a_worker_that_lost_its_lease_stops(
     async with context.db.tenant(shop.merchant_id) as conn:
         await conn.execute("update import_task set leased_until = now() - interval '1 s', worker = null")
     assert await worker.run_waiting() == 1
-    await asyncio.wait_for(running, 5)
+    await asyncio.wait_for(running, 60)
     assert (await look(till, started))["state"] == "done"
 
 
@@ -309,7 +329,7 @@ async def test_a_worker_that_ends_gives_its_import_back(till: httpx.AsyncClient,
     running = asyncio.create_task(held.work(stop))
     await held.begun.wait()
     stop.set()
-    await asyncio.wait_for(running, 5)
+    await asyncio.wait_for(running, 60)
     assert (await look(till, started))["state"] == "queued"
 
 
