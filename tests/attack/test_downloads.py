@@ -88,7 +88,7 @@ def _errors(house: Watched, client: httpx.Client, kind: str, file: str) -> str:
 
 
 def _done(client: httpx.Client, path: str) -> dict[str, Any]:
-    for _ in range(200):
+    for _ in range(1200):
         found: dict[str, Any] = client.get(path).json()
         if found["state"] not in ("queued", "running", "waiting"):
             return found

@@ -16,7 +16,7 @@ from tests.faults.house import House, _children, _line
 
 ORDERS = 30_000
 # The lease runs out in 15 seconds; the rest is the work itself, on a busy machine.
-DONE_SECONDS = 120.0
+DONE_SECONDS = 300.0
 
 
 @pytest.fixture(scope="module")
@@ -64,7 +64,7 @@ def test_a_killed_workers_import_goes_on(house: House, tmp_path: Path) -> None:
             )
         assert answer.status_code == 202, answer.text
         address = f"/v1/imports/{answer.json()['import_id']}"
-        until(client, "/v1/orders?limit=1", lambda told: told["items"], 60)
+        until(client, "/v1/orders?limit=1", lambda told: told["items"], DONE_SECONDS)
         before = client.get(address).json()
         os.kill(worker(house), signal.SIGKILL)
         done = until(client, address, lambda told: told["state"] not in ("queued", "running"), DONE_SECONDS)
