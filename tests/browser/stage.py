@@ -18,6 +18,9 @@ ROOT = Path(__file__).parent.parent.parent
 AXE = ROOT / "web" / "console" / "node_modules" / "axe-core" / "axe.min.js"
 OUTPUT = ROOT / "ci-output" / "browser"
 
+# Milliseconds for what comes at once, also on a machine that has much else to do.
+PATIENCE = 60_000
+expect.set_options(timeout=PATIENCE)
 DESKTOP = {"width": 1440, "height": 900}
 PHONE = {"width": 390, "height": 844}
 NARROWEST = {"width": 320, "height": 640}
@@ -77,7 +80,7 @@ class Window:
         self.page: Page = context.new_page()
         self.page.on("console", self._hear)
         self.page.on("pageerror", lambda error: self.troubles.append(f"{error.name}: {error.message}"))
-        self.page.set_default_timeout(15_000)
+        self.page.set_default_timeout(PATIENCE)
 
     def _hear(self, said: ConsoleMessage) -> None:
         if said.type != "error":

@@ -156,7 +156,7 @@ def test_without_network_what_was_typed_stays_and_goes_out_once(cafe: Cafe, wind
         seat.shoot("away")
         assert len(cafe.orders_of("李芳")) == before
     # It goes on by itself.
-    expect(page.get_by_role("heading", name="完成 ¥19.00")).to_be_visible(timeout=15_000)
+    expect(page.get_by_role("heading", name="完成 ¥19.00")).to_be_visible()
     assert len(cafe.orders_of("李芳")) == before + 1
 
 

@@ -23,7 +23,7 @@ def test_a_new_shops_first_day(new_shop: Shop, window: Open, tmp_path: Path) -> 
     # 30 orders of 1.50 to 30.50, by ten members with three each.
     seat.open("/dashboard")
     figures = page.get_by_role("region", name="关键指标")
-    expect(figures.get_by_text("¥480.00")).to_be_visible(timeout=10_000)
+    expect(figures.get_by_text("¥480.00")).to_be_visible()
     expect(figures.get_by_role("link", name="10", exact=True)).to_be_visible()
     seat.shoot("figures")
     add_a_cashier(seat, new_shop)
@@ -76,14 +76,14 @@ def import_members(seat: Window, file: Path) -> None:
     seat.shoot("members-columns")
     seat.check_access()
     page.get_by_role("button", name="试导").click()
-    expect(page.get_by_role("heading", name="试导结果")).to_be_visible(timeout=30_000)
+    expect(page.get_by_role("heading", name="试导结果")).to_be_visible()
     expect(page.get_by_text("还没有写入任何内容。")).to_be_visible()
     expect(page.get_by_role("definition").filter(has_text=re.compile("^20$"))).to_be_visible()
     expect(rows(page, "有问题的行")).to_have_count(1)
     seat.shoot("members-tried")
     seat.check_access()
     start(page)
-    expect(page.get_by_role("heading", name="导入结果")).to_be_visible(timeout=30_000)
+    expect(page.get_by_role("heading", name="导入结果")).to_be_visible()
     seat.shoot("members-imported")
 
 
@@ -104,10 +104,10 @@ def import_orders(seat: Window, file: Path) -> None:
     expect(page.get_by_text("需要的列都有了。")).to_be_visible()
     seat.shoot("orders-columns")
     page.get_by_role("button", name="试导").click()
-    expect(page.get_by_role("heading", name="试导结果")).to_be_visible(timeout=30_000)
+    expect(page.get_by_role("heading", name="试导结果")).to_be_visible()
     seat.shoot("orders-tried")
     start(page)
-    expect(page.get_by_role("heading", name="导入结果")).to_be_visible(timeout=30_000)
+    expect(page.get_by_role("heading", name="导入结果")).to_be_visible()
     expect(page.get_by_role("definition").filter(has_text=re.compile("^30$"))).to_be_visible()
     seat.shoot("orders-imported")
 

@@ -120,6 +120,8 @@ class Cafe(Shop):
 
     def __init__(self, house: House) -> None:
         super().__init__(house, "nuandeng", "暖灯咖啡")
+        # The day that PAST is counted from, also when a test runs after midnight.
+        self.today = datetime.now(ZONE).date()
         self.settle("owner", self.one_time)
         for region, named in (("east", "城东"), ("west", "城西")):
             self.make("/v1/regions", {"code": region, "name": named})
@@ -178,8 +180,8 @@ class Cafe(Shop):
         return found
 
     def sell(self, order_no: str, ago: int, store: str, who: str | None, goods: tuple[str, ...]) -> str:
-        """The order's id; ago: so many days before today at noon, 0 is now."""
-        noon = datetime.now(ZONE).replace(hour=12, minute=0, second=0, microsecond=0)
+        """The order's id; ago: so many days before the café's today at noon, 0 is now."""
+        noon = datetime(self.today.year, self.today.month, self.today.day, 12, tzinfo=ZONE)
         at = noon - timedelta(days=ago) if ago else datetime.now(UTC)
         lines = [
             {
