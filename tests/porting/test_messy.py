@@ -364,6 +364,32 @@ async def test_a_total_is_no_member_with_points(bench: Bench, shop: Shop, tmp_pa
     assert (result.counts["no_rows"], result.error_file) == (2, None)
 
 
+@pytest.mark.parametrize(
+    "number", ["138****0008", "138\uff0a\uff0a\uff0a\uff0a0008", "138xxxx0008", "\t138****0008", "##aBc", "****0008"]
+)
+async def test_a_masked_number_is_nobodys(bench: Bench, shop: Shop, tmp_path: Path, number: str) -> None:
+    orders = tmp_path / "o.csv"
+    rows = [["A1", "2025-03-01", "s1", "10.00", number], ["A1", "2025-03-01", "s1", "5.00", number]]
+    orders.write_text(as_csv([*rows, ["A2", "2025-03-01", "s1", "5.00", "13800138000"]], (*HEAD.split(","), "会员")))
+    for unknown in ("error", "create"):
+        options = ImportOptions(unknown_member=unknown)
+        result = await import_orders(bench, shop.merchant_id, orders, options)
+        assert (result.counts["members_created"], result.counts["masked_numbers"]) == (int(unknown == "create"), 1)
+    async with bench.db.tenant(shop.merchant_id) as conn:
+        sql = "select order_no, member_id is null from orders where cell_id = %s order by 1"
+        found = await (await conn.execute(sql, (shop.cell_id,))).fetchall()
+    assert found == [("A1", True), ("A2", False)]
+
+
+async def test_a_member_is_known_by_a_whole_number_only(bench: Bench, shop: Shop, tmp_path: Path) -> None:
+    path = tmp_path / "m.csv"
+    path.write_text(as_csv([["m1", "138****0008", "1"], ["", "138****0009", "2"]], ("会员编号", "手机号", "积分")))
+    result = await import_members(bench, shop.merchant_id, path)
+    assert (result.counts["created"], result.counts["masked_numbers"], result.bad_rows) == (1, 1, 1)
+    told = [(f["line"], f["column"], f["value"], f["code"]) for f in error_rows(result.error_file)]
+    assert told == [("3", "手机号", "138****0009", "masked_number")]
+
+
 async def test_errors_of_members_are_in_one_language_each(bench: Bench, shop: Shop, tmp_path: Path) -> None:
     path = tmp_path / "m.csv"
     header = ("会员编号", "姓名", "手机号", "生日", "积分")

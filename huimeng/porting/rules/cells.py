@@ -32,6 +32,8 @@ _NUMBER = re.compile(r"([+-]?)(\d+)(?:\.(\d*))?\Z", re.ASCII)
 # Signs of more than one currency.
 _MONEY_SIGNS = ("¥", "$", "元", "圆")
 _BRACKETS = re.compile(r"\(([^()+-]+)\)\Z")
+# 138****0008, 138xxxx0008, and what platforms give out instead of a number.
+_MASKED = re.compile(r"[*\u2022\u25cf]{2}|\A'?\d+[xX\u00d7]{3,}\d*\Z|\A(?:##|\$\$)")
 # ="0123" is how a file keeps a spreadsheet from reading a number.
 _WRAPPED = re.compile(r'="?(.*?)"?\Z', re.DOTALL)
 _SCIENTIFIC = re.compile(r"-?\d(?:\.\d+)?E\+\d{2,3}\Z", re.IGNORECASE | re.ASCII)
@@ -93,6 +95,17 @@ def required_code(cell: str, limit: int) -> str:
     if not value:
         raise CellFault("required")
     return value
+
+
+def is_masked(cell: str) -> bool:
+    """Whether a number is nobody's, because a part of it is hidden."""
+    plain = cell if cell.isascii() else unicodedata.normalize("NFKC", cell)
+    return _MASKED.search(plain.strip()) is not None
+
+
+def person_code(cell: str, limit: int) -> str:
+    """An identifier of somebody; "" for one that is masked."""
+    return "" if is_masked(cell) else code(cell, limit)
 
 
 def _plain(cell: str) -> str:

@@ -126,6 +126,10 @@ REASONS: dict[str, tuple[str, str]] = {
         "会员编号、手机号、卡号至少填一项",
         "at least one of member id, phone and card number is needed",
     ),
+    "masked_number": (
+        "号码打了星号，认不出是谁：请导出完整的号码，或补上会员编号、卡号",
+        "the number is masked, so it is nobody's; export it whole, or add a member id or card number",
+    ),
     "growth_differs": ("同一会员的各行成长值不同", "the rows of one member have different growth"),
     "points_repeated": (
         "同一会员、同一有效期、数量相同的积分有两行，分不清是重复还是要相加，该会员未导入",

@@ -62,6 +62,8 @@ class MemberRows:
         self.rows = 0
         self.bad_rows = 0
         self.no_rows = 0
+        # Rows with a masked number that are somebody's all the same.
+        self.masked_numbers = 0
         self.records: list[MemberRecord] = []
         self._header = header
         self._report = report
@@ -86,10 +88,10 @@ class MemberRows:
             return cells.moment(cell, source, settings.far, order)
 
         self._parsers: dict[str, Callable[[str], Any]] = {
-            "external_id": lambda cell: cells.code(cell, 64),
+            "external_id": lambda cell: cells.person_code(cell, 64),
             "name": lambda cell: cells.text(cell, 64),
-            "phone": lambda cell: cells.code(cell, 40),
-            "card_no": lambda cell: cells.code(cell, 64),
+            "phone": lambda cell: cells.person_code(cell, 40),
+            "card_no": lambda cell: cells.person_code(cell, 64),
             "birthday": Memo(lambda cell: cells.calendar_day(cell, order)).__getitem__,
             "registered_at": past,
             "join_source": Memo(lambda cell: cells.text(cell, 64)).__getitem__,
@@ -165,14 +167,28 @@ class MemberRows:
             except CellFault as fault:
                 column = self._header.name_of(field)
                 faults.append(RowFault(line, fault.code, column, shown(row[place]), fault.note))
+        masked = self._masked(row)
         if not faults and not any(values.get(kind) for kind in _IDENTITIES):
-            faults.append(RowFault(line, "no_identity", value=shown(row[0])))
+            faults.append(
+                RowFault(line, "no_identity", value=shown(row[0]))
+                if masked is None
+                else RowFault(line, "masked_number", self._header.name_of(masked), shown(self._cell(row, masked)))
+            )
         if faults:
             self.bad_rows += 1
             for each in faults:
                 self._report(each)
             return
+        self.masked_numbers += masked is not None
         self._add(_record(line, values))
+
+    def _masked(self, row: list[str]) -> str | None:
+        """The first column of numbers of which this row's is masked."""
+        return next((field for field in _IDENTITIES if cells.is_masked(self._cell(row, field))), None)
+
+    def _cell(self, row: list[str], field: str) -> str:
+        place = self._header.places.get(field)
+        return "" if place is None else row[place]
 
     def _add(self, record: MemberRecord) -> None:
         before = self._open

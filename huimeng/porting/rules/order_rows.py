@@ -96,6 +96,8 @@ class OrderRows:
         self.rows = 0
         self.bad_rows = 0
         self.no_rows = 0
+        # Orders whose member's number is masked.
+        self.masked_numbers = 0
         self.new_stores: set[str] = set()
         self._header = header
         self._settings = settings
@@ -116,7 +118,7 @@ class OrderRows:
         self._stores = Memo(self._store)
         self._times: dict[str, Memo[int]] = {}
         self._days: dict[tuple[str, int], dict[int, int]] = {}
-        self._members = Memo(lambda cell: cells.code(cell, CODE_CHARACTERS), 131_072)
+        self._members = Memo(lambda cell: cells.person_code(cell, CODE_CHARACTERS), 131_072)
         self._statuses = Memo(lambda cell: words.status(cell, settings.statuses), 256)
         self._tenders = Memo(words.tender, 256)
         self._amounts = Memo(self._money)
@@ -224,6 +226,8 @@ class OrderRows:
             self.rows -= 1
             self.no_rows += 1
             return False
+        if head[3] and not member and cells.is_masked(head[3]):
+            self.masked_numbers += previous is None or previous[1] != order_no
         store: StoreKey = place.code if place.store_id is None else place.store_id
         if place.store_id is None:
             self.new_stores.add(place.code)
@@ -431,7 +435,7 @@ class OrderRows:
         parsers: Mapping[str, Callable[[str], object]] = {
             "order_no": lambda cell: number(cell, ORDER_NO_CHARACTERS),
             "store": self._store,
-            "member": lambda cell: cells.code(cell, CODE_CHARACTERS),
+            "member": lambda cell: cells.person_code(cell, CODE_CHARACTERS),
             "tender": words.tender,
             "status": lambda cell: words.status(cell, self._settings.statuses),
             "sku": lambda cell: cells.code(cell, CODE_CHARACTERS),

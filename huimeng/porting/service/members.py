@@ -96,8 +96,9 @@ async def import_members(
             work = _MemberImport(context, merchant, keys, options, errors, told, job, expected)
             await work.run(source, header)
             kept = errors.close()
-    if work.reader.no_rows:
-        work.counts["no_rows"] = work.reader.no_rows
+    for name, count in (("no_rows", work.reader.no_rows), ("masked_numbers", work.reader.masked_numbers)):
+        if count:
+            work.counts[name] = count
     return ImportResult(
         kind="members",
         dry_run=options.dry_run,

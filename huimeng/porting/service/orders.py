@@ -105,6 +105,7 @@ class _Read(msgspec.Struct, frozen=True):
     rows: int
     bad_rows: int
     no_rows: int
+    masked_numbers: int
     new_stores: list[str]
 
     def close(self) -> None:
@@ -117,7 +118,7 @@ class _Read(msgspec.Struct, frozen=True):
 
     def told(self, refunder: Refunder) -> dict[str, int]:
         """Counts that most files have nothing of."""
-        found = {**refunder.counts, "no_rows": self.no_rows}
+        found = {**refunder.counts, "no_rows": self.no_rows, "masked_numbers": self.masked_numbers}
         return {name: count for name, count in found.items() if count}
 
 
@@ -221,6 +222,7 @@ async def _read(plan: _Plan, folder: Path, errors: FaultFile, told: Told) -> _Re
         sum(result.rows for _, result in parts),
         sum(result.bad_rows for _, result in parts) + len(plan.faults),
         sum(result.no_rows for _, result in parts),
+        sum(result.masked_numbers for _, result in parts),
         sorted({code for _, result in parts for code in result.new_stores}),
     )
 

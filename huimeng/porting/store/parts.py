@@ -44,7 +44,8 @@ class PartSpec(msgspec.Struct, frozen=True):
 
 
 class PartResult(msgspec.Struct, frozen=True):
-    """overran: the part went on to the end of the file, so what began at its end is not to be used; no_rows: totals."""
+    """overran: the part went on to the end of the file, so what began at its end is not to be used; no_rows: totals;
+    masked_numbers: orders whose member's number is masked."""
 
     rows: int
     bad_rows: int
@@ -54,6 +55,7 @@ class PartResult(msgspec.Struct, frozen=True):
     overran: bool
     refund_chunks: list[Chunk] = []
     no_rows: int = 0
+    masked_numbers: int = 0
 
 
 class PartReport(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -91,6 +93,7 @@ def read_part(spec: PartSpec, report: Callable[[PartReport], None]) -> PartResul
         reading.overran,
         refunds.chunks,
         rows.no_rows,
+        rows.masked_numbers,
     )
 
 

@@ -131,6 +131,7 @@ const ORDER = [
   'refunds_created',
   'refunds_unchanged',
   'left_out',
+  'masked_numbers',
   'no_rows',
   'conflict',
   'refused',
