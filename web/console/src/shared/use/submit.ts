@@ -12,6 +12,7 @@
  */
 import { computed, reactive, shallowRef } from 'vue'
 import { asProblem, type Problem } from '@/shared/api'
+import { showFault } from '@/shared/use/fault'
 
 export interface Submit<I extends unknown[], T> {
   busy: boolean
@@ -51,6 +52,7 @@ export function useSubmit<I extends unknown[], T>(
       return result
     } catch (thrown) {
       problem.value = asProblem(thrown)
+      void showFault()
       return undefined
     } finally {
       busy.value = false
