@@ -40,6 +40,7 @@ const ROOMS = [
     pages: [
       { path: '/staff', page: page('everybody') },
       { path: '/staff/new', page: async () => ({ default: { template: '<input id="typed" />' } }) },
+      { path: '/staff/away', page: () => Promise.reject(new Error('Unable to preload CSS for /assets/Away.css')) },
       { path: '/staff/broken', page: async () => ({ default: BROKEN }) },
     ],
   }),
@@ -316,6 +317,41 @@ it('greets who may open nothing', async () => {
 it('says so when the server can not even be asked who is there', async () => {
   const { html } = await open('/orders', { 'GET /v1/session': refusal(500, 'internal_error', '系统出错，已记录') })
   expect(html.get('[role=alert]').text()).toContain('系统出错，已记录')
+})
+
+describe('a page whose files can not be had', () => {
+  async function towards(more: Answers) {
+    const assign = vi.spyOn(location, 'assign').mockReturnValue()
+    const opened = await open('/orders', { 'GET /v1/session': SESSION, ...more })
+    await opened.router.push('/staff/away').catch(() => undefined)
+    await flushPromises()
+    return { ...opened, assign }
+  }
+  const gone = (): never => {
+    throw new TypeError('failed to fetch')
+  }
+
+  it('is told over the one that is open, and gone to once the server is there', async () => {
+    let health: unknown = gone
+    const { html, assign, router } = await towards({ 'HEAD /healthz': () => (health as () => Response)() })
+    expect(html.get('.beyond').text()).toContain('连不上服务器')
+    expect([html.get('main').text(), router.currentRoute.value.path]).toEqual(['all orders', '/orders'])
+    await html.get('.beyond button').trigger('click')
+    await flushPromises()
+    expect([html.find('.beyond').exists(), assign.mock.calls]).toEqual([true, []])
+    health = () => new Response(null)
+    await html.get('.beyond button').trigger('click')
+    await flushPromises()
+    expect(assign.mock.calls).toEqual([['/staff/away']])
+    assign.mockRestore()
+  })
+
+  it('is loaded anew once when an update took their place', async () => {
+    const { assign } = await towards({ 'HEAD /healthz': () => new Response(null) })
+    expect(assign.mock.calls).toEqual([['/staff/away']])
+    sessionStorage.removeItem('renewed')
+    assign.mockRestore()
+  })
 })
 
 it('speaks the other language at once, to the API too', async () => {

@@ -4,6 +4,7 @@ import { useComeback } from './comeback'
 import { begin, end } from './progress'
 import { menuFor, rooms } from './rooms'
 import ShellLayout from './ShellLayout.vue'
+import { isFilesLost } from '@/shared/api'
 import { carried } from '@/shared/api/lasting'
 import type { Room } from '@/shared/room'
 import { useSession } from '@/shared/session'
@@ -64,29 +65,41 @@ export function safeNext(next: unknown): string {
 }
 
 export function makeRouter(history: RouterHistory = createWebHistory()): Router {
+  let filesLost = false
   const router = createRouter({
     history,
     routes: routes(),
     scrollBehavior: (to, from, saved) => saved ?? (to.path === from.path ? undefined : { top: 0 }),
   })
-  guard(router)
+  guard(router, () => filesLost)
   router.afterEach(end)
-  router.onError((error: unknown, to) => {
+  router.onError(async (error: unknown, to) => {
     end()
+    filesLost ||= isFilesLost(error)
     // After an update the page that is open asks for files of the version before.
-    if (String(error).includes('dynamically imported module') && !sessionStorage.getItem('renewed')) {
-      sessionStorage.setItem('renewed', '1')
-      location.assign(to.fullPath)
-    }
+    if (!isFilesLost(error) || sessionStorage.getItem('renewed') || !(await isServerThere())) return
+    sessionStorage.setItem('renewed', '1')
+    location.assign(to.fullPath)
   })
   // At the log-in nobody is to be asked by a dialog too.
   carried.comeBack = () => (router.currentRoute.value.meta.open ? Promise.resolve(false) : useComeback().ask())
   return router
 }
 
-function guard(router: Router): void {
+const isServerThere = (): Promise<boolean> =>
+  fetch(new Request('/healthz', { method: 'HEAD' })).then(
+    () => true,
+    () => false,
+  )
+
+function guard(router: Router, isLacking: () => boolean): void {
   router.beforeEach(async (to, from) => {
     begin()
+    // A file that failed once is not asked for again by this page: it would come without its looks.
+    if (isLacking() && (await isServerThere())) {
+      location.assign(to.fullPath)
+      return false
+    }
     const session = useSession()
     if (!session.asked) await session.load()
     if (!session.current) {

@@ -1,3 +1,3 @@
 export { api, ok, okTagged, type Schemas } from './client'
-export { asProblem, isAbort, Problem } from './problem'
+export { asProblem, isAbort, isFilesLost, Problem } from './problem'
 export { upload } from './upload'

@@ -52,9 +52,16 @@ export function problemOf(status: number, body: unknown, retryAfter: string | nu
   return new Problem(status, 'http_' + status, t('unexpected', { status }), {}, seconds)
 }
 
+// As each browser says it.
+const FILES_LOST = /dynamically imported module|importing a module script|preload CSS/i
+
+/** The files of a page that was not opened before could not be had: no network, or an update took their place. */
+export const isFilesLost = (error: unknown): boolean => FILES_LOST.test(String(error))
+
 /** Whatever was thrown, as a Problem; a mistake in our own code is told as such and shown in the browser's console. */
 export function asProblem(error: unknown): Problem {
   if (error instanceof Problem) return error
+  if (isFilesLost(error)) return noAnswer()
   reportError(error)
   return new Problem(-1, 'fault', t('fault'))
 }
