@@ -180,6 +180,16 @@ async def test_an_idle_session_ends(house: House, role: str, pause: dict[str, fl
         assert ((await browser.get("/v1/session")).status_code == 200) is alive
 
 
+@pytest.mark.parametrize("headers", [{}, {"X-Unattended": "1"}])
+async def test_a_page_that_asks_by_itself_keeps_no_session(house: House, headers: dict[str, str]) -> None:
+    async with house.browser() as browser:
+        await house.welcome(browser)
+        for _ in range(2):
+            house.clock.forward(minutes=20)
+            answer = await browser.get("/v1/session", headers=headers)
+        assert answer.status_code == (401 if headers else 200)
+
+
 async def test_a_busy_session_ends_after_twelve_hours(house: House) -> None:
     async with house.browser() as browser:
         await house.welcome(browser)

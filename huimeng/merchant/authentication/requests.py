@@ -21,7 +21,9 @@ SECURE_COOKIE, PLAIN_COOKIE = "__Host-huimeng", "huimeng_session"
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 _LOG_IN = ("POST", "/v1/session")
 _WITH_ONE_TIME_PASSWORD = frozenset({"/v1/session", "/v1/session/password"})
-_WANTED = frozenset({b"cookie", b"x-csrf-token", b"origin", b"sec-fetch-site", b"host"})
+# What a page sends with what it asks by itself, while nobody is at it: that must not keep a session alive.
+_UNATTENDED = b"x-unattended"
+_WANTED = frozenset({b"cookie", b"x-csrf-token", b"origin", b"sec-fetch-site", b"host", _UNATTENDED})
 _TOKEN_MOST = 200
 
 Headers = Iterable[tuple[bytes, bytes]]
@@ -35,6 +37,7 @@ class Carried(msgspec.Struct, frozen=True):
     origin: str | None = None
     site: str | None = None
     host: str = ""
+    attended: bool = True
 
 
 class Doorman:
@@ -62,7 +65,7 @@ class Doorman:
         carried = self.carried(headers)
         if carried.cookie is None:
             raise Unauthorized()
-        person = await self.sessions(carried.cookie)
+        person = await self.sessions(carried.cookie, attended=carried.attended)
         if method not in _SAFE:
             self.check_change(person, carried)
         if person.must_change_password and path not in _WITH_ONE_TIME_PASSWORD:
@@ -84,6 +87,7 @@ class Doorman:
             found.get(b"origin"),
             found.get(b"sec-fetch-site"),
             found.get(b"host", ""),
+            _UNATTENDED not in found,
         )
 
     def check_page(self, carried: Carried) -> None:

@@ -46,8 +46,11 @@ class Sessions:
         self._now = now
         self._sessions: Cache[_Id, StoredSession | None] = Cache(self._load, monotonic)
 
-    async def __call__(self, cookie: str) -> Person:
-        """Unauthorized when the session is unknown, ended, idle for too long, or of somebody who left."""
+    async def __call__(self, cookie: str, *, attended: bool = True) -> Person:
+        """Unauthorized when the session is unknown, ended, idle for too long, or of somebody who left.
+
+        attended: somebody is at the page that asks, so that the session is in use.
+        """
         token = people.parse_session(cookie)
         if token is None:
             raise Unauthorized()
@@ -61,7 +64,7 @@ class Sessions:
             raise Unauthorized()
         if not people.session_alive(now, kept.role, kept.created_at, kept.seen_at, kept.ended_at):
             raise Unauthorized()
-        if now - kept.seen_at >= people.SEEN_EVERY:
+        if attended and now - kept.seen_at >= people.SEEN_EVERY:
             await self._mark_seen(number, kept, now)
         principal = Principal(
             token.merchant_id,

@@ -11,6 +11,7 @@
 import createClient, { type Middleware } from 'openapi-fetch'
 import type { components, paths } from './schema'
 import { carried, lastingFetch } from './lasting'
+import { isAttended } from './presence'
 import { problemOf } from './problem'
 import { lang } from '@/shared/words'
 
@@ -19,6 +20,7 @@ export type Schemas = components['schemas']
 const headers: Middleware = {
   onRequest({ request }) {
     request.headers.set('Accept-Language', lang() === 'zh' ? 'zh-CN' : 'en')
+    if (!isAttended()) request.headers.set('X-Unattended', '1')
     if (request.method !== 'GET' && carried.csrf) request.headers.set('X-CSRF-Token', carried.csrf)
     return request
   },

@@ -72,3 +72,23 @@ it('sends a file again as a whole, with its key and the new token', async () => 
     ['k', 'new', true],
   ])
 })
+
+it('says when nobody is at the page', async () => {
+  const calls = answering({ 'GET /v1/stores': { items: [], next_cursor: null } })
+  const said: (string | null)[] = []
+  const answer = fetch
+  vi.stubGlobal('fetch', (request: Request) => {
+    said.push(request.headers.get('X-Unattended'))
+    return answer(request)
+  })
+  vi.useFakeTimers({ toFake: ['Date'] })
+  dispatchEvent(new Event('keydown'))
+  await ok(api.GET('/v1/stores'))
+  vi.advanceTimersByTime(60_000)
+  await ok(api.GET('/v1/stores'))
+  dispatchEvent(new Event('pointerdown'))
+  await ok(api.GET('/v1/stores'))
+  vi.useRealTimers()
+  expect(said).toEqual([null, '1', null])
+  expect(calls).toHaveLength(3)
+})
