@@ -73,7 +73,7 @@ def test_the_owner_refunds_at_the_till(cafe: Cafe, window: Open) -> None:
     expect(asked).to_be_visible()
     seat.picture("refund-asked")
     asked.get_by_role("button", name="退款 ¥54.00").click()
-    expect(page.get_by_role("heading", name="已退款 ¥54.00")).to_be_visible()
+    expect(page.get_by_role("heading", name="已记下退款 ¥54.00")).to_be_visible()
     expect(page.get_by_text(f"收回 54 积分，会员现在有 {had - 54} 积分")).to_be_visible()
     seat.shoot("refunded")
     assert cafe.points("张伟") == had - 54
@@ -104,7 +104,7 @@ def test_goods_one_of_which_comes_back(cafe: Cafe, window: Open) -> None:
     seat.shoot("one-of-two")
     page.get_by_role("button", name="退款 ¥30.00").click()
     page.get_by_role("dialog").get_by_role("button", name="退款 ¥30.00").click()
-    expect(page.get_by_role("heading", name="已退款 ¥30.00")).to_be_visible()
+    expect(page.get_by_role("heading", name="已记下退款 ¥30.00")).to_be_visible()
     assert cafe.get(f"/v1/orders/{order['order_id']}")["status"] == "partly_refunded"
 
 

@@ -79,7 +79,7 @@ def test_a_refund_is_of_whole_yen(tea_house: Shop, window: Open) -> None:
     amount.fill("500")
     page.get_by_role("button", name="退款 ¥500", exact=True).click()
     page.get_by_role("dialog").get_by_role("button", name="退款 ¥500", exact=True).click()
-    expect(page.get_by_role("heading", name="已退款 ¥500", exact=True)).to_be_visible()
+    expect(page.get_by_role("heading", name="已记下退款 ¥500", exact=True)).to_be_visible()
     assert tea_house.get(f"/v1/orders/{order['order_id']}")["refunded_fen"] == 50_000
 
 

@@ -4,7 +4,7 @@ export default defineWords(
   'audit',
   {
     audit: '操作日志',
-    lead: '谁在什么时候做了什么。每条都有签名并逐日封存，改动或删除任何一条都会被查出来。',
+    lead: '谁在什么时候做了什么。每条都有签名并逐日封存；用 huimeng verify --audit 核对，能查出改动和删除。',
     export: '导出',
     export_note: '按当前条件导出 CSV；导出本身也会记入日志。',
     person: '操作人',
@@ -216,7 +216,7 @@ export default defineWords(
   },
   {
     audit: 'Audit log',
-    lead: 'Who did what, and when. Each entry is signed and each day sealed: a change or removal is found out.',
+    lead: 'Who did what, and when. Each entry is signed and each day sealed; huimeng verify --audit finds what was changed or removed.',
     export: 'Export',
     export_note: 'A CSV of what is chosen here; the log keeps that it was exported.',
     person: 'By',

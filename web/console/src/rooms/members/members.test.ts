@@ -8,7 +8,7 @@ import MemberDetail from './MemberDetail.vue'
 import MemberJoin from './MemberJoin.vue'
 import MemberList from './MemberList.vue'
 import { answer, asking } from '@/shared/confirm'
-import { mountPage, refusal, type Call } from '@/shared/testing/mount'
+import { mountPage, refusal, SESSION, type Call } from '@/shared/testing/mount'
 
 const MEMBER = {
   member_id: '2048',
@@ -133,6 +133,21 @@ it('shows a member at a glance, and what happened', async () => {
   expect(wrapper.get('li.order a').text()).toBe('消费 ¥45.00')
   expect(wrapper.get('li.order a').attributes('href')).toBe('/orders/9216')
   expect(wrapper.get('li.order').text()).toContain('+45 积分')
+})
+
+it('tells who works in some stores that only those are told of', async () => {
+  const none = { ...STANDING, orders: 0, net_fen: 0, aov_fen: 0, first_day: null, last_day: null, last_store_id: null }
+  const { wrapper } = await mountPage(MemberDetail, {
+    props: { memberId: '2048' },
+    answers: {
+      ...DETAIL,
+      'GET /v1/members/2048/standing': none,
+      'GET /v1/session': { ...SESSION, staff: { ...SESSION.staff, role: 'cashier', stores: [8] } },
+    },
+  })
+  expect(wrapper.text()).toContain('在你的门店还没有订单')
+  expect(wrapper.text()).toContain('最近到你的门店')
+  expect(wrapper.text()).not.toContain('累计消费')
 })
 
 it('asks for nothing that the person may not see, and says so', async () => {

@@ -50,7 +50,7 @@ it('shows what a refund does, then does just that', async () => {
     const wanted = { lines: [{ line_no: 1, quantity: '1' }] }
     expect(calls.at(-1)?.body).toEqual(wanted)
     await wrapper.get('form').trigger('submit')
-    expect(asking.value?.title).toBe('确定退款 ¥20.00?')
+    expect(asking.value?.title).toBe('确定退款 ¥20.00？')
     answer(true)
     await flushPromises()
     const sent = calls.find((call) => call.path === '/v1/orders/9216/refunds')
@@ -115,6 +115,7 @@ it('goes on with what is left after a part went back', async () => {
     answer(true)
     await vi.runAllTimersAsync()
     const done = wrapper.get('[role=status]')
+    expect(done.text()).toContain('钱还没有动')
     expect(done.text()).toContain('收回 20 积分，会员现在有 7 积分')
     expect(done.text()).toContain('退到微信支付 ¥20.00')
     await done.findAll('button')[1]?.trigger('click')
