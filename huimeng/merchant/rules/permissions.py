@@ -28,7 +28,7 @@ PERMISSION_WORDS: Mapping[Scope, tuple[str, str]] = {
     "staff:write": ("管理员工", "Manage staff"),
     "imports:read": ("查看导入", "See imports"),
     "imports:write": ("导入数据", "Import data"),
-    "audit:read": ("查看操作记录", "Read the audit log"),
+    "audit:read": ("查看操作日志", "Read the audit log"),
 }
 ROLE_WORDS: Mapping[Role, tuple[str, str]] = {
     "owner": ("店主", "Owner"),

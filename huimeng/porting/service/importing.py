@@ -201,7 +201,8 @@ async def keep_job(
         async with context.db.tenant(merchant_id) as conn:
             await save_job(conn, merchant_id, job.job_id, position, counts, finished=finished)
             if finished:
-                await _record(conn, merchant_id, "import.finished", job, {"counts": dict(counts)})
+                told = {"file_name": job.file_name, "counts": dict(counts)}
+                await _record(conn, merchant_id, "import.finished", job, told)
 
     waited = 0.0
     while True:

@@ -25,6 +25,7 @@ class Job(msgspec.Struct, frozen=True):
     error_file: str
     started_at: datetime
     resumed: bool
+    file_name: str
     import_id: str | None = None
 
 
@@ -39,7 +40,7 @@ async def begin_job(
     )
     row = await cursor.fetchone()
     if row is not None:
-        return Job(row[0], row[1], row[2], row[3], row[4], resumed=True)
+        return Job(row[0], row[1], row[2], row[3], row[4], resumed=True, file_name=file_name)
     job_id = uuid7()
     cursor = await conn.execute(
         "insert into import_job (merchant_id, job_id, kind, file_name, file_sha256, options, status, counts, "
@@ -49,7 +50,7 @@ async def begin_job(
     )
     started = await cursor.fetchone()
     assert started is not None
-    return Job(job_id, None, {}, error_file, started[0], resumed=False)
+    return Job(job_id, None, {}, error_file, started[0], resumed=False, file_name=file_name)
 
 
 async def save_job(

@@ -44,6 +44,28 @@ const CLOSED: Entry = {
   object_id: '2026-02-28',
   after: { transfers: 40 },
 }
+const UNLOCKED: Entry = {
+  ...ENTRY,
+  action: 'staff.changed',
+  object_kind: 'staff',
+  object_id: '7',
+  before: { locked_until: '2026-03-01T02:15:00Z' },
+  after: { locked_until: null },
+}
+const REFUNDED: Entry = {
+  ...ENTRY,
+  action: 'order.refunded',
+  object_kind: 'order',
+  object_id: '5',
+  after: { amount_fen: 500, reason: 'import' },
+}
+const IMPORTED: Entry = {
+  ...ENTRY,
+  action: 'import.finished',
+  object_kind: 'import',
+  object_id: '0198',
+  after: { file_name: '三月.csv', counts: { created: 2 } },
+}
 const NOTHING = { items: [], next_cursor: null }
 const ANSWERS = {
   'GET /v1/stores': NOTHING,
@@ -87,6 +109,17 @@ it('tells what runs by clock', async () => {
   const said = wrapper.findAll('summary .said').map((each) => each.text())
   expect(said).toEqual(['系统 到期清零：积分 1,200、成长值 7、涉及会员 3', '系统 对 2026-02-28 做了日结'])
   expect(wrapper.text()).toContain('流水笔数40')
+})
+
+it('tells an unlocked account, a refund out of a file and the file of an import by their names', async () => {
+  const { wrapper } = await mountPage(AuditPage, {
+    answers: { ...ANSWERS, 'GET /v1/audit': { items: [UNLOCKED, REFUNDED, IMPORTED], next_cursor: null } },
+  })
+  await flushPromises()
+  const said = wrapper.findAll('summary .said').map((each) => each.text())
+  expect(said[0]).toMatch(/解除了员工 .+ 的锁定$/)
+  expect(said[1]).toMatch(/退款 ¥5.00，原因：导入的文件$/)
+  expect(said[2]).toMatch(/的导入“三月.csv”完成，新增 2$/)
 })
 
 it('says that a period is empty', async () => {

@@ -15,11 +15,21 @@ export const SAID: Record<string, readonly string[]> = {
   'member.revealed': ['fields', 'reason'],
   'order.refunded': ['amount_fen', 'reason'],
   'order.voided': ['reason'],
+  'import.finished': ['file_name'],
 }
+// The reason of a refund that a file has told.
+const IMPORTED = 'import'
 // Of a change these tell nothing by themselves.
 const SILENT = new Set(['fields', 'version', 'updated_at'])
 
 const text = (value: unknown): string => (typeof value === 'string' || typeof value === 'number' ? String(value) : '')
+
+/** Of which words the sentence is made, where the action alone doesn't tell. */
+function sayingOf({ action, after }: Entry): string {
+  if (action === 'import.queued' && after?.dry_run === true) return 'import_checked'
+  if (action === 'staff.changed' && after?.locked_until === null) return 'staff_unlocked'
+  return wordOf(action)
+}
 
 /** The thing that an entry is about, by its name. */
 function useObjects(names: Names): (entry: Entry) => string {
@@ -75,19 +85,19 @@ export function useSentences(names: Names) {
     const values = {
       what: whatOf(entry),
       fields: fieldsOf(entry),
-      reason: text(after?.reason) || t('no_reason'),
+      reason: after?.reason === IMPORTED ? t('by_import') : text(after?.reason) || t('no_reason'),
       unit: t.of('', text(after?.unit)),
       change: changeOf(entry),
       amount: f.money(typeof after?.amount_fen === 'number' ? after.amount_fen : null),
       told: value('', after),
-      file: text(after?.file_name),
+      // Entries of older releases have none.
+      file: text(after?.file_name) || '…',
       kind: t(after?.kind === 'members' ? 'group_member' : 'group_order'),
       count: f.integer(Number((after?.counts as Record<string, number> | undefined)?.created ?? 0)),
     }
-    const name = action === 'import.queued' && after?.dry_run === true ? 'import_checked' : wordOf(action)
     return t.of(
       'say_',
-      name,
+      sayingOf(entry),
       t('say_other', { action: t.of('act_', wordOf(action), action), what: values.what }),
       values,
     )

@@ -137,12 +137,12 @@ export default defineWords(
     save: '保存',
     saved: '资料已保存',
 
-    reveal_lead: '每次查看都会记入操作记录：谁、看了什么、为什么。',
+    reveal_lead: '每次查看都会记入操作日志：谁、看了什么、为什么。',
     reveal_fields: '看哪些',
     reveal_reason: '为什么要看',
     reveal_reason_hint: '例如：投诉回访',
     reveal_do: '查看',
-    reveal_done: '已记入操作记录。关闭后不再显示。',
+    reveal_done: '已记入操作日志。关闭后不再显示。',
     reveal_none: '请至少选一项',
     close: '关闭',
     nothing_kept: '没有这项信息',
@@ -166,7 +166,7 @@ export default defineWords(
     adjust_do: '确认调整',
     adjust_ask_add: '给会员增加 {n} {unit}?',
     adjust_ask_take: '扣掉会员 {n} {unit}?',
-    adjust_ask_what: '可用{unit}从 {before} 变为 {after}。会记入明细和操作记录。',
+    adjust_ask_what: '可用{unit}从 {before} 变为 {after}。会记入明细和操作日志。',
     adjusted: '已调整，现有 {n} {unit}',
 
     when: '时间',
