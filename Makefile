@@ -79,7 +79,8 @@ $(DEV_READY): requirements/dev.lock $(RUN_READY)
 	@$(PIP) install --require-hashes $(PURE) -r requirements/dev.lock
 	@touch $@
 
-$(CONSOLE): $(CONSOLE_PARTS) $(CONSOLE_SOURCES)
+# Of other parts the lock file is another one, and that is among the sources.
+$(CONSOLE): $(CONSOLE_SOURCES) | $(CONSOLE_PARTS)
 	@echo "正在构建管理后台 / building the console"
 	@$(NPM) run --silent build
 	@touch $@

@@ -22,6 +22,7 @@ from huimeng.analytics.service.rebuilding import rebuild_figures
 from huimeng.checkout.service import verify_earnings
 from huimeng.entry import cli_import, cli_report, cli_setup, cli_status
 from huimeng.entry.context import Context, open_context
+from huimeng.entry.terminal import folded
 from huimeng.infra.audit import act_as, at_terminal
 from huimeng.infra.audit.sealing import seal_days
 from huimeng.infra.audit.verifying import Finding, gone, seal_of
@@ -164,7 +165,7 @@ def _report(code: str, found: list[Difference]) -> int:
         table = Table("check", "where", "stored", "computed", title=f"{code}: {len(found)} 处不符 differences")
         for each in found[:50]:
             table.add_row(each.check, str(each.where), str(each.stored), str(each.computed))
-        console.print(table)
+        console.print(folded(table))
         for check in dict.fromkeys(each.check for each in found):
             if check in _HINTS:
                 zh, en = _HINTS[check]

@@ -15,6 +15,7 @@ from rich.table import Table
 
 from huimeng.entry.context import Context, open_context
 from huimeng.entry.progress import Bars
+from huimeng.entry.terminal import folded
 from huimeng.infra import metrics
 from huimeng.infra.tracing import start_tracing
 from huimeng.kernel.errors import BusinessError
@@ -297,4 +298,4 @@ def summary(result: ImportResult) -> Table:
             table.add_row("可用的选项 options that help", "\n".join(options))
         table.add_row("错误文件 error file", str(result.error_file))
     table.add_row("用时 seconds", f"{result.seconds:.1f}")
-    return table
+    return folded(table)

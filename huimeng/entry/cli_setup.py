@@ -14,6 +14,7 @@ from rich.table import Table
 from huimeng.entry import cli_staff
 from huimeng.entry.context import Context, open_context
 from huimeng.entry.first_owner import first_owner
+from huimeng.entry.terminal import folded
 from huimeng.infra.database import Connection
 from huimeng.kernel.errors import InvalidInput
 from huimeng.kernel.times import utc_now
@@ -85,7 +86,7 @@ def list_merchants() -> None:
         table = Table("id", "code", "name", "industry", "legal form", "timezone", "currency")
         async for m in service.every_merchant(context.db):
             table.add_row(str(m.merchant_id), m.code, m.name, m.industry, m.legal_form, m.timezone, m.currency)
-        console.print(table)
+        console.print(folded(table))
 
     _run(show)
 
@@ -216,7 +217,7 @@ def list_api_keys(merchant: Merchant) -> None:
                 moments = (key.created_at, key.expires_at, key.revoked_at, key.last_used_day)
                 told = ["-" if each is None else str(each)[:16] for each in moments]
                 table.add_row(str(key.key_id), key.name, " ".join(key.scopes), *told)
-        console.print(table)
+        console.print(folded(table))
 
     _run(show)
 

@@ -12,6 +12,7 @@ from rich.table import Table
 
 from huimeng.entry.context import Context, open_context
 from huimeng.entry.first_owner import hire, show_password
+from huimeng.entry.terminal import folded
 from huimeng.infra.audit import act_as, at_terminal
 from huimeng.infra.database import Connection
 from huimeng.kernel.errors import InvalidInput
@@ -111,7 +112,7 @@ def list_staff(merchant: Merchant) -> None:
                 moments = ["-" if at is None else str(at)[:16] for at in (each.locked_until, each.last_login_at)]
                 active = "yes" if each.active else "no"
                 table.add_row(str(each.staff_id), each.login, each.name, each.role, stores, active, *moments)
-        console.print(table)
+        console.print(folded(table))
 
     _run(show)
 

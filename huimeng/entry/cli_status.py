@@ -17,6 +17,7 @@ from rich.console import Console
 from rich.table import Table
 
 from huimeng.analytics.service import Lag, lag
+from huimeng.entry.terminal import folded
 from huimeng.infra.database import Database, DatabaseUrls
 from huimeng.infra.embedded import EmbeddedPostgres, opened
 from huimeng.infra.embedded.locks import is_free
@@ -227,10 +228,12 @@ def _show(found: list[Finding], console: Console) -> None:
     table = Table(show_header=False, box=None, padding=(0, 2, 0, 0))
     for each in found:
         table.add_row(_MARKS[each.level], each.zh, each.en)
-    console.print(table)
+    console.print(folded(table))
     if any(each.level == "bad" for each in found):
         console.print("\n[bold red]有问题，请按 docs/watching.md 处理 / something is wrong: see docs/watching.md[/]")
     elif any(each.level == "look" for each in found):
         console.print("\n[bold yellow]可用，有事项需留意 / it works; something wants a look[/]")
     else:
-        console.print("\n[bold green]一切正常 / all is well[/]")
+        # Backups are never known.
+        known = "没有发现问题，标“未知”的请自行确认 / nothing is wrong; what is unknown is yours to look at"
+        console.print(f"\n[bold green]{known}[/]")

@@ -144,10 +144,11 @@ def config() -> OpenAPIConfig:
         title="会盟 Huimeng API",
         version="v1",
         description=(
-            "金额单位为分，编号为数字文本，时间带时区。每个写操作须带 Idempotency-Key："
+            "金额单位为分，编号为数字文本，时间带时区。会记下东西的操作须带 Idempotency-Key（登录、退出、改密码除外）："
             "同键同内容得到同一答复，只记一次。\n\n"
             "Amounts are in fen (1/100 of the unit of the merchant's currency), ids are digits as text, times carry "
-            "an offset. Every write takes an Idempotency-Key: the same key and body get the same answer and are "
+            "an offset. What writes takes an Idempotency-Key, but logging in and out and changing one's password: the "
+            "same key and body get the same answer and are "
             "booked once. Errors are RFC 9457 problem details with a stable `code`."
         ),
         license=License(name="Apache-2.0", identifier="Apache-2.0"),

@@ -124,8 +124,9 @@ def _serve(settings: Settings, console: Console) -> None:
 
 def _announce(settings: Settings, console: Console) -> None:
     """Tells the address once it answers, not before."""
-    host = f"[{settings.host}]" if ":" in settings.host else settings.host
-    address = f"http{'s' if settings.tls_cert else ''}://{host}:{settings.port}"
+    # Nobody can go to "every address": the machine itself, and the one at which its neighbours reach it.
+    host, *others = [settings.host] if settings.host not in _EVERY else [_EVERY[settings.host], *_own_address()]
+    address = _address(settings, host)
     # Ourselves, at an address that our certificate need not name.
     trusting = ssl.create_default_context()
     trusting.check_hostname, trusting.verify_mode = False, ssl.CERT_NONE
@@ -138,7 +139,27 @@ def _announce(settings: Settings, console: Console) -> None:
         except OSError:
             time.sleep(0.1)
     console.print("\n[bold green]会盟 Huimeng[/] 已就绪 is ready  (Ctrl-C 结束 to end)")
-    console.print(f"  [bold]{address}/[/]\n  {address}/docs   API\n")
+    for each in (address, *(_address(settings, other) for other in others)):
+        console.print(f"  [bold]{each}/[/]\n  {each}/docs   API")
+    console.print()
+
+
+_EVERY = {"0.0.0.0": "127.0.0.1", "::": "::1"}
+
+
+def _address(settings: Settings, host: str) -> str:
+    told = f"[{host}]" if ":" in host else host
+    return f"http{'s' if settings.tls_cert else ''}://{told}:{settings.port}"
+
+
+def _own_address() -> list[str]:
+    """That from which packets would go out into the network; nothing is sent."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.connect(("192.0.2.1", 9))
+        except OSError:
+            return []
+        return [probe.getsockname()[0]]
 
 
 # A process that dies at its start is not tried again without end, all day long, at full speed.

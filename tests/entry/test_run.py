@@ -61,6 +61,22 @@ def test_it_is_called_ready_when_it_answers(monkeypatch: pytest.MonkeyPatch) -> 
     assert len(asked) == 1000 and "is ready" in console.export_text()
 
 
+def test_an_address_is_told_to_which_one_can_go(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+
+    def answers(_: object, url: str, **__: object) -> AbstractContextManager[None]:
+        asked.append(url)
+        return nullcontext()
+
+    monkeypatch.setattr("urllib.request.OpenerDirector.open", answers)
+    monkeypatch.setattr("huimeng.entry.run._own_address", lambda: ["192.168.1.7"])
+    console = Console(file=io.StringIO(), record=True)
+    run._announce(Settings.from_env({"HOST": "0.0.0.0", "PORT": "8443"}), console)
+    said = console.export_text()
+    assert asked == ["http://127.0.0.1:8443/readyz"]
+    assert "http://127.0.0.1:8443/" in said and "http://192.168.1.7:8443/" in said and "0.0.0.0" not in said
+
+
 @pytest.mark.parametrize("address", ["192.0.2.1", "no-such-machine.invalid"])
 def test_an_address_that_is_not_ours_is_no_taken_port(address: str) -> None:
     with pytest.raises(run.AddressUnusable, match=address):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import subprocess
 import sys
@@ -11,11 +12,12 @@ from typing import Any
 
 import msgspec
 import pytest
+from rich.console import Console
 from typer.testing import CliRunner
 
 from huimeng.analytics.service import Lag
 from huimeng.entry.cli import app
-from huimeng.entry.cli_status import DISK_BAD_BYTES, DISK_LOOK_BYTES, Level, Standing, judge, look
+from huimeng.entry.cli_status import DISK_BAD_BYTES, DISK_LOOK_BYTES, Level, Standing, _show, judge, look
 from huimeng.infra.database import DatabaseUrls
 from huimeng.infra.settings import Settings
 from huimeng.infra.verified import Verified, keep_verified
@@ -63,6 +65,18 @@ def test_all_is_well_but_backups_are_never_known() -> None:
 )
 def test_each_line_has_its_limits(what: str, level: Level, changed: dict[str, Any]) -> None:
     assert levels(**changed)[what] == level
+
+
+def test_a_narrow_mail_has_every_word() -> None:
+    said = io.StringIO()
+    found = judge(WELL, NOW)
+    _show(found, Console(file=said, width=80))
+    text = "".join(said.getvalue().split())
+    assert "…" not in text
+    for each in found:
+        # Cells stand beside each other; their first and last lines are enough to see that nothing was cut.
+        assert "".join(each.zh.split())[-4:] in text, each.zh
+    assert "标“未知”的请自行确认" in text and "一切正常" not in text
 
 
 def test_times_are_told_in_words() -> None:

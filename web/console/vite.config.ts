@@ -26,6 +26,8 @@ export default defineConfig({
     // The policy lets fonts, scripts and styles come from files only, so nothing is put inline.
     assetsInlineLimit: 0,
     reportCompressedSize: false,
+    // echarts, which its pages load when they are opened.
+    chunkSizeWarningLimit: 800,
   },
   server: {
     port: 5173,
