@@ -215,8 +215,9 @@ def goods_given_up(lines: Iterable[LineInput]) -> list[Goods]:
     return [Goods(*name, -1, -net_fen) for name, net_fen in found]
 
 
-def goods_change(before: Iterable[Line], after: Iterable[Line], *, kept: bool) -> list[Goods]:
-    """What a refund changes, in the order of categories; kept: something of the order is left."""
+def goods_change(before: Iterable[Line], after: Iterable[Line], *, kept: bool, counts: bool = True) -> list[Goods]:
+    """What a refund changes, in the order of categories; kept: something of the order is left; counts: it is an order
+    of the figures."""
     changes: dict[tuple[str, str | None], list[int]] = {}
     had: set[tuple[str, str | None]] = set()
     has: set[tuple[str, str | None]] = set()
@@ -228,6 +229,6 @@ def goods_change(before: Iterable[Line], after: Iterable[Line], *, kept: bool) -
                 if (sign < 0 or kept) and not is_given_back(line):
                     there.add(name)
     for goods, change in changes.items():
-        change[0] = (goods in has) - (goods in had)
+        change[0] = counts * ((goods in has) - (goods in had))
     found = sorted(changes.items(), key=lambda change: (change[0][0], change[0][1] or ""))
     return [Goods(*name, orders, net_fen) for name, (orders, net_fen) in found if orders or net_fen]

@@ -71,7 +71,7 @@ QUOTE_MINUTES = 30
 # A till's clock may be wrong, but not by more than a time zone.
 _CLOCK_TOLERANCE = timedelta(days=1)
 Buyer = Literal["member", "anonymous"]
-StatusName = Literal["completed", "partly_refunded", "refunded", "voided"]
+StatusName = Literal["completed", "partly_refunded", "refunded", "voided", "returned"]
 
 
 class _Shop(NamedTuple):

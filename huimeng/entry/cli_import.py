@@ -43,6 +43,7 @@ _COUNTS = {
     "openings_created": "期初余额 opening balances",
     "members_created": "新建会员 members created",
     "stores_created": "新建门店 stores created",
+    "returns": "其中退货单，不算订单 of them returns, no orders",
     "refunds_created": "退款 refunds",
     "refunds_unchanged": "退款不变 refunds unchanged",
     "refunds_refused": "退款未导入 refunds refused",

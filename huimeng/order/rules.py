@@ -24,15 +24,18 @@ _QUANTITY = re.compile(r"-?\d{1,9}(\.\d{1,4})?\Z", re.ASCII)
 
 
 class Status:
-    """Of an order, as stored."""
+    """Of an order, as stored; RETURNED: a receipt that only gives back (docs/decisions/0015)."""
 
     COMPLETED = 1
     PARTLY_REFUNDED = 2
     REFUNDED = 3
     VOIDED = 4
+    RETURNED = 5
 
 
-STATUS_NAMES = {1: "completed", 2: "partly_refunded", 3: "refunded", 4: "voided"}
+STATUS_NAMES = {1: "completed", 2: "partly_refunded", 3: "refunded", 4: "voided", 5: "returned"}
+# Of these something is kept: they are orders in every figure.
+KEPT = (Status.COMPLETED, Status.PARTLY_REFUNDED)
 
 
 class LineInput(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -52,6 +55,16 @@ class TenderInput(msgspec.Struct, frozen=True):
     amount_fen: int
 
 
+def only_gives_back(lines: Iterable[tuple[str, int]]) -> bool:
+    """Of (quantity, paid_fen): nothing is sold, and something is given back."""
+    back = False
+    for quantity, paid_fen in lines:
+        if paid_fen > 0:
+            return False
+        back = back or paid_fen < 0 or quantity.startswith("-")
+    return back
+
+
 class OrderInput(msgspec.Struct, frozen=True):
     """An order is known by source, store, business day and number: receipt numbers restart every day."""
 
@@ -67,6 +80,10 @@ class OrderInput(msgspec.Struct, frozen=True):
     @property
     def paid_fen(self) -> int:
         return sum(line.paid_fen for line in self.lines)
+
+    @property
+    def is_return(self) -> bool:
+        return only_gives_back((line.quantity, line.paid_fen) for line in self.lines)
 
 
 def with_tender(order: OrderInput) -> OrderInput:

@@ -10,7 +10,7 @@ import msgspec
 
 from huimeng.infra.database import Connection
 from huimeng.infra.teller import Key, Shelf, Statement, packed
-from huimeng.order.rules import Known, Line, Order, Status, Tender
+from huimeng.order.rules import KEPT, Known, Line, Order, Status, Tender
 
 ORDER = "order"
 ORDER_NO = "order_no"
@@ -257,14 +257,14 @@ def _by_identity(keys: Sequence[Key]) -> Statement:
 
 
 class FirstOrderShelf(Shelf):
-    """Key (cell_id, member_id): True when the member has an order that is not void; read only."""
+    """Key (cell_id, member_id): True when the member has an order that is neither void nor a return; read only."""
 
     name = FIRST_ORDER
 
     def load(self, keys: Sequence[Key]) -> Iterable[Statement]:
         yield (
             "select k.c, k.m from json_to_recordset(%s) as k(c bigint, m bigint) where exists "
-            "(select from orders t where t.cell_id = k.c and t.member_id = k.m and t.status <> 4)",
+            "(select from orders t where t.cell_id = k.c and t.member_id = k.m and t.status not in (4, 5))",
             (packed([{"c": cell, "m": member} for cell, member in keys]),),
         )
 
@@ -316,7 +316,7 @@ async def list_orders(
         "t.business_day <= %s": last_day,
         "t.status = %s": status,
         "t.order_no = %s": order_no,
-        "t.status = any(%s)": [Status.COMPLETED, Status.PARTLY_REFUNDED] if kept else None,
+        "t.status = any(%s)": list(KEPT) if kept else None,
         "(t.member_id is not null) = %s": of_member,
     }
     asked = {condition: value for condition, value in conditions.items() if value is not None}
@@ -359,7 +359,7 @@ async def list_refunds(conn: Connection, cell_id: int, order_id: int) -> list[Ne
 
 async def has_order(conn: Connection, cell_id: int, member_id: int) -> bool:
     cursor = await conn.execute(
-        "select exists (select from orders where cell_id = %s and member_id = %s and status <> 4)",
+        "select exists (select from orders where cell_id = %s and member_id = %s and status not in (4, 5))",
         (cell_id, member_id),
     )
     row = await cursor.fetchone()

@@ -137,10 +137,17 @@ async def test_what_a_member_has_been_to_the_shop(client: httpx.AsyncClient) -> 
         await post(
             client, "/v1/orders", {"store": "s1", "order_no": at, "member_id": member, "ordered_at": at, "lines": lines}
         )
+    back = {"store": "s1", "order_no": "back", "member_id": member, "ordered_at": "2026-03-20T04:00:00Z"}
+    lines = [{"paid_fen": -500, "quantity": "-1", "category": kind} for kind in ("生鲜", "花卉")]
+    await post(client, "/v1/orders", {**back, "lines": lines})
+    (item,) = (await told(client, member, kind="order", limit=1))["items"]
+    assert (item["status"], item["amount_fen"]) == ("returned", -1000)
+    assert [each["order_no"] for each in (await client.get("/v1/orders?status=returned")).json()["items"]] == ["back"]
+    assert "back" not in [each["order_no"] for each in (await client.get("/v1/orders?kept=true")).json()["items"]]
     found = (await client.get(f"/v1/members/{member}/standing")).json()
-    assert (found["orders"], found["net_fen"], found["aov_fen"], found["days_between"]) == (3, 8001, 2667, 5)
+    assert (found["orders"], found["net_fen"], found["aov_fen"], found["days_between"]) == (3, 7001, 2334, 5)
     assert (found["first_day"], found["last_day"]) == ("2026-03-01", "2026-03-11")
     assert found["categories"] == [
-        {"category": "生鲜", "orders": 2, "net_fen": 2501},
+        {"category": "生鲜", "orders": 2, "net_fen": 2001},
         {"category": "乳品", "orders": 2, "net_fen": 1500},
     ]

@@ -129,10 +129,18 @@ async def test_a_negative_line_without_a_mark_stays_a_line(bench: Bench, shop: S
         ["A2", DAY, "milk", "-1", "-10.00", "", "", ""],
         ["A3", DAY, "gift", "1", "0.00", "", "", ""],
     ]
-    result = await import_orders(bench, shop.merchant_id, write(tmp_path / "a.csv", rows))
-    assert refunds(result) == (0, 0, 0)
-    assert await orders(bench.db, shop) == {"A1": (1, 2450, 0, 0), "A2": (1, -1000, 0, 0), "A3": (1, 0, 0, 0)}
-    assert (await import_orders(bench, shop.merchant_id, tmp_path / "a.csv")).counts["unchanged"] == 3
+    path = write(tmp_path / "a.csv", rows)
+    for dry_run in (True, False):
+        result = await import_orders(bench, shop.merchant_id, path, ImportOptions(dry_run=dry_run))
+        assert (refunds(result), result.counts["created"], result.counts["returns"]) == ((0, 0, 0), 3, 1)
+    assert await orders(bench.db, shop) == {"A1": (1, 2450, 0, 0), "A2": (5, -1000, 0, 0), "A3": (1, 0, 0, 0)}
+    again = await import_orders(bench, shop.merchant_id, path)
+    assert (again.counts["unchanged"], again.counts.get("returns")) == (3, None)
+    rows[-2][4] = "-9.00"
+    other = await import_orders(bench, shop.merchant_id, write(tmp_path / "b.csv", rows))
+    assert [f["reason_zh"].partition("\uff1a")[2][:22] for f in error_rows(other.error_file)] == [
+        "实付 -10.00 -> -9.00; 原价"
+    ]
 
 
 async def test_a_negative_order_with_a_number_that_is_sold(bench: Bench, shop: Shop, tmp_path: Path) -> None:

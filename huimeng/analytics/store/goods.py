@@ -13,26 +13,27 @@ _CHANGES = f"""
         select seq, ref_id, kind, (payload ->> 'business_day')::date as day,
                date_trunc('month', (payload ->> 'business_day')::timestamp)::date as month,
                (payload ->> 'store_id')::bigint as store_id,
-               coalesce((payload ->> 'member_id')::bigint, 0) as member_id, payload -> 'goods' as goods
+               coalesce((payload ->> 'member_id')::bigint, 0) as member_id,
+               (payload ->> 'orders')::int as orders, payload -> 'goods' as goods
         from outbox
         where cell_id = %(cell)s and seq > %(after)s and seq <= %(upto)s
           and kind in ('order.completed', 'order.refunded', 'order.voided')),
     bought as materialized (
-        select e.seq, e.day, e.month, e.store_id, e.member_id, l.category, {PRODUCT} as product,
+        select e.seq, e.day, e.month, e.store_id, e.member_id, l.category, {PRODUCT} as product, e.orders,
                sum(l.paid_fen)::bigint as net_fen
         from events e join order_line l on l.cell_id = %(cell)s and l.order_id = e.ref_id
-        where e.kind = 'order.completed' group by 1, 2, 3, 4, 5, 6, 7),
+        where e.kind = 'order.completed' group by 1, 2, 3, 4, 5, 6, 7, 8),
     given_back as materialized (
         select e.day, e.month, e.store_id, e.member_id, g.category, g.product, g.orders, g.net_fen
         from events e cross join lateral jsonb_to_recordset(e.goods)
              as g(category text, product text, orders int, net_fen bigint)
         where e.kind <> 'order.completed' and e.goods is not null),
     changes as materialized (
-        select 1 as what, day, month, store_id, member_id, category, '' as product, 1 as orders,
+        select 1 as what, day, month, store_id, member_id, category, '' as product, orders,
                sum(net_fen)::bigint as net_fen
-        from bought group by seq, 2, 3, 4, 5, 6
+        from bought group by seq, 2, 3, 4, 5, 6, 8
         union all
-        select 2, day, month, store_id, member_id, category, product, 1, net_fen from bought
+        select 2, day, month, store_id, member_id, category, product, orders, net_fen from bought
         union all
         select case when product is null then 1 else 2 end, day, month, store_id, member_id, category,
                coalesce(product, ''), orders, net_fen from given_back)"""

@@ -187,7 +187,8 @@ _FIRSTS_FROM_DAYS = """
 
 
 async def replace_from_orders(conn: Connection, cell_id: int) -> int:
-    """Makes the figures anew and answers the rows made; of statuses 3 and 4 (refunded, void) nothing is kept."""
+    """Makes the figures anew and answers the rows made; of statuses 3 and 4 (refunded, void) nothing is
+    kept, and 5 (a return) is no order."""
     for table in ("member_day", "member_month", "member_first", *goods.TABLES):
         await conn.execute(f"delete from {table} where cell_id = %s", (cell_id,))
     made = 0

@@ -10,13 +10,12 @@ import msgspec
 
 from huimeng.infra.database import Connection
 from huimeng.ledger.rules import Kind, Unit, account_id
-from huimeng.order.rules import Status
+from huimeng.order.rules import KEPT
 
 # The place among what happened at the same moment: later things last.
 JOINED, ORDER, CHANGED, POINTS, REFUND = range(5)
 # What orders and refunds do to points is told with them.
 _OWN_MOVEMENTS = (Kind.DEBT_REPAID, Kind.EXPIRE, Kind.SPEND, Kind.ADJUST, Kind.OPENING)
-_KEPT = (Status.COMPLETED, Status.PARTLY_REFUNDED)
 
 
 class Row(msgspec.Struct, frozen=True):
@@ -122,13 +121,20 @@ class Bought(msgspec.Struct, frozen=True):
 
 
 async def bought(conn: Connection, cell_id: int, member_id: int, stores: Sequence[int] | None) -> Bought:
-    """Of the orders that are kept."""
+    """Of the orders that are kept; net_fen: less what returns gave back."""
+    kept = "filter (where status = any(%(kept)s))"
     cursor = await conn.execute(
-        "select count(*), coalesce(sum(paid_fen - refunded_fen), 0)::bigint, count(distinct business_day), "
-        "min(business_day), max(business_day), (array_agg(store_id order by business_day desc, order_id desc))[1], "
-        "mode() within group (order by store_id) from orders where cell_id = %s and member_id = %s "
-        "and status = any(%s) and (%s::bigint[] is null or store_id = any(%s))",
-        (cell_id, member_id, list(_KEPT), *([None if stores is None else list(stores)] * 2)),
+        f"select count(*) {kept}, coalesce(sum(paid_fen - refunded_fen), 0)::bigint, "
+        f"count(distinct business_day) {kept}, min(business_day) {kept}, max(business_day) {kept}, "
+        f"(array_agg(store_id order by business_day desc, order_id desc) {kept})[1], "
+        f"mode() within group (order by store_id) {kept} from orders where cell_id = %(cell)s "
+        "and member_id = %(member)s and (%(stores)s::bigint[] is null or store_id = any(%(stores)s))",
+        {
+            "cell": cell_id,
+            "member": member_id,
+            "kept": list(KEPT),
+            "stores": None if stores is None else list(stores),
+        },
     )
     row = await cursor.fetchone()
     assert row is not None
@@ -140,10 +146,18 @@ async def usual_categories(
 ) -> list[tuple[str, int, int]]:
     """(category, orders, net_fen), those with the biggest net sales first; lines without one are left out."""
     cursor = await conn.execute(
-        "select l.category, count(distinct o.order_id), sum(l.paid_fen - l.refunded_fen)::bigint as net "
+        "select l.category, count(distinct o.order_id) filter (where o.status = any(%(kept)s)), "
+        "sum(l.paid_fen - l.refunded_fen)::bigint as net "
         "from orders o join order_line l on l.cell_id = o.cell_id and l.order_id = o.order_id "
-        "where o.cell_id = %s and l.cell_id = %s and o.member_id = %s and o.status = any(%s) and l.category <> '' "
-        "and (%s::bigint[] is null or o.store_id = any(%s)) group by 1 order by net desc, 1 limit %s",
-        (cell_id, cell_id, member_id, list(_KEPT), *([None if stores is None else list(stores)] * 2), limit),
+        "where o.cell_id = %(cell)s and l.cell_id = %(cell)s and o.member_id = %(member)s and l.category <> '' "
+        "and (%(stores)s::bigint[] is null or o.store_id = any(%(stores)s)) group by 1 "
+        "having count(*) filter (where o.status = any(%(kept)s)) > 0 order by net desc, 1 limit %(limit)s",
+        {
+            "cell": cell_id,
+            "member": member_id,
+            "kept": list(KEPT),
+            "stores": None if stores is None else list(stores),
+            "limit": limit,
+        },
     )
     return [(row[0], row[1], row[2]) for row in await cursor.fetchall()]

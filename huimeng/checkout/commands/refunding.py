@@ -93,7 +93,7 @@ class RefundOrder(Command):
         if rows.get(ORDER, key) is None:
             raise self.nowhere()
         order: Order = rows.edit(ORDER, key)
-        before = _status(order)
+        before, counts = _status(order), order.status != Status.RETURNED
         currency = rows.get(EARNING_RULES, (self.cell_id,)).currency
         plans = plan_refund(order, self.wanted, currency)
         if not plans and not self.void:
@@ -108,12 +108,13 @@ class RefundOrder(Command):
             order.dirty.add(plan.line_no)
         order.refunded_fen += amount
         gone = self.void or is_done(order)
-        order.status = Status.VOIDED if self.void else Status.REFUNDED if gone else Status.PARTLY_REFUNDED
+        left = Status.PARTLY_REFUNDED if counts else Status.RETURNED
+        order.status = Status.VOIDED if self.void else Status.REFUNDED if gone else left
         lines = [RefundLineOut(p.line_no, quantity_text(p.quantity), p.amount_fen, p.points, p.growth) for p in plans]
         rows.add(ORDER, self._row(rows, refund_id, amount, lines, tenders))
         kind = "order.voided" if self.void else "order.refunded"
-        goods = goods_change(lines_before, order.lines.values(), kept=not gone)
-        rows.emit(kind, self.order_id, figures(order.store_id, order, -amount, -1 if gone else 0, goods))
+        goods = goods_change(lines_before, order.lines.values(), kept=not gone, counts=counts)
+        rows.emit(kind, self.order_id, figures(order.store_id, order, -amount, -1 if gone and counts else 0, goods))
         self._record(rows, refund_id, amount, before, _status(order))
         points, growth = sum(plan.points for plan in plans), sum(plan.growth for plan in plans)
         return RefundOut(

@@ -176,7 +176,7 @@ class _Taking(Command):
             )
             for number, line in enumerate(order.lines, 1)
         ]
-        paid_fen = order.paid_fen
+        paid_fen, returned = order.paid_fen, self.final == "completed" and order.is_return
         rows.add(
             ORDER,
             NewOrder(
@@ -191,7 +191,7 @@ class _Taking(Command):
                 sum(line.list_fen for line in order.lines),
                 paid_fen,
                 0 if self.final == "completed" else paid_fen,
-                _STORED_AS[self.final],
+                Status.RETURNED if returned else _STORED_AS[self.final],
                 self._hash(),
                 rows.now,
                 lines,
@@ -199,10 +199,10 @@ class _Taking(Command):
             ),
         )
         rows.put(ORDER_NO, self.identity, Known(order_id, self._hash(), rows.now))
-        counts = order.member_id is not None and self.final != "voided"
+        counts = order.member_id is not None and self.final != "voided" and not returned
         if counts and rows.get(EARNING_RULES, (cell_id,)).rules.needs_first_order:
             rows.put(FIRST_ORDER, (cell_id, order.member_id), True)
-        rows.emit("order.completed", order_id, figures(order.store_id, order, paid_fen, 1))
+        rows.emit("order.completed", order_id, figures(order.store_id, order, paid_fen, int(not returned)))
 
     def _hash(self) -> bytes:
         return content_hash(self.order)

@@ -215,7 +215,7 @@ def differences(kept: Order, given: OrderInput, status: str, lang: str = "en") -
         if ours != theirs:
             found.append(f"{named(name)} {ours or '-'} -> {theirs or '-'}")
 
-    compare("status", STATUS_NAMES[kept.status], status)
+    compare("status", STATUS_NAMES[kept.status], "returned" if status == "completed" and given.is_return else status)
     compare("ordered_at", kept.ordered_at.isoformat(), given.ordered_at.isoformat())
     compare("member", _member(kept.member_id), _member(given.member_id))
     compare("paid", format_fen(kept.paid_fen), format_fen(given.paid_fen))

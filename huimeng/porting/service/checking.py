@@ -116,6 +116,7 @@ class _Check:
             there = known.get(key)
             if there is None:
                 self.counts["created"] += 1
+                self._refunder.created(draft, order)
                 await self._refunder.expect(draft, order)
             elif there.content_hash == content_hash(order, draft.status):
                 self.counts["unchanged"] += 1

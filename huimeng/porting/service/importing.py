@@ -79,7 +79,8 @@ class ImportOptions(msgspec.Struct, frozen=True, kw_only=True):
 class ImportResult(msgspec.Struct, frozen=True, kw_only=True):
     """counts: created, unchanged, conflict, refused and more by kind; error_file None: there was nothing to report.
 
-    counts.left_out: orders that are not completed; counts.no_rows: totals and headers between the rows;
+    counts.left_out: orders that are not completed; counts.returns: of those created, the ones that only give
+    back; counts.no_rows: totals and headers between the rows;
     counts.masked_numbers: orders taken as anonymous, members taken without the number. platform: whose export the file
     is; source: as it was told, else the platform's.
     """

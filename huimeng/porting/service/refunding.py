@@ -58,7 +58,7 @@ class _Wish(msgspec.Struct, frozen=True):
 
 
 class Refunder:
-    """Counts refunds_created, refunds_unchanged, refunds_refused and left_out; dry: nothing is sent.
+    """Counts refunds_created, refunds_unchanged, refunds_refused, left_out and returns; dry: nothing is sent.
 
     since: when a job began that goes on, whose own refunds count as created; None: it has just begun. named: numbers
     of the orders that refunds of the file name, with the day's ordinal where it is known which of them.
@@ -74,7 +74,7 @@ class Refunder:
         since: datetime | None,
         named: Set[tuple[str, int | None]],
     ) -> None:
-        self.counts = {"refunds_created": 0, "refunds_unchanged": 0, "refunds_refused": 0, "left_out": 0}
+        self.counts = {"refunds_created": 0, "refunds_unchanged": 0, "refunds_refused": 0, "left_out": 0, "returns": 0}
         # A dry run keeps the orders that would be created, of those that refunds of the file name.
         self._expected: dict[str, list[Sale]] = {}
         self._context = context
@@ -94,6 +94,10 @@ class Refunder:
     def store_of(self, key: StoreKey) -> int | None:
         """By id: a store that this file creates is only a code the first time."""
         return key if isinstance(key, int) else self._stores.get(key)
+
+    def created(self, draft: Draft, order: OrderInput) -> None:
+        """An order that is new: one that only gives back is a return."""
+        self.counts["returns"] += draft.status == "completed" and order.is_return
 
     # Orders of the file that turn out to be refunded.
 

@@ -195,7 +195,10 @@ class OrderTaker:
         elif draft is not None and command is not None and draft.returned:
             await self._refunder.given_back(draft, command.order, outcome.order_id)
         own = self._job.resumed and outcome.since is not None and outcome.since >= self._job.started_at
-        self._counts["created" if own and outcome.outcome == "unchanged" else outcome.outcome] += 1
+        name = "created" if own and outcome.outcome == "unchanged" else outcome.outcome
+        self._counts[name] += 1
+        if name == "created" and draft is not None and command is not None:
+            self._refunder.created(draft, command.order)
 
     def _abandon(self) -> None:
         """What was not begun is left; an answer that nobody waits for any more is no surprise."""

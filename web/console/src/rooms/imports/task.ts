@@ -125,6 +125,7 @@ const ORDER = [
   'created',
   'linked',
   'unchanged',
+  'returns',
   'openings_created',
   'members_created',
   'stores_created',

@@ -35,11 +35,13 @@ export function tell(t: T, f: ReturnType<typeof useFormat>, item: Item, store: s
       facts.push(store, item.channel && t('t_joined_via', { channel: channelName(t, item.channel) }))
       break
     case 'order':
-      title = t('t_order', { amount: f.money(item.amount_fen) })
+      title = t(item.status === 'returned' ? 't_return' : 't_order', { amount: f.money(item.amount_fen) })
       facts.push(
         store,
         item.order_no && t('t_order_no', { no: item.order_no }),
-        item.status !== 'completed' && t('t_order_status', { status: statusName(item.status ?? '') }),
+        item.status !== 'completed' &&
+          item.status !== 'returned' &&
+          t('t_order_status', { status: statusName(item.status ?? '') }),
       )
       points = item.points || null
       break

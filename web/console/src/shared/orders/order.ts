@@ -9,7 +9,7 @@ export type Order = Schemas['OrderView']
 export type Line = Schemas['OrderLineView']
 export type Status = NonNullable<Schemas['OrderSummary']['status']>
 
-export const STATUSES = ['completed', 'partly_refunded', 'refunded', 'voided'] as const
+export const STATUSES = ['completed', 'partly_refunded', 'refunded', 'voided', 'returned'] as const
 
 export const statusTone = (status: string): 'good' | 'warm' | 'bad' =>
   status === 'completed' ? 'good' : status === 'voided' ? 'bad' : 'warm'
