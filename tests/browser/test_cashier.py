@@ -69,7 +69,7 @@ def test_the_owner_refunds_at_the_till(cafe: Cafe, window: Open) -> None:
     seat.shoot("refund")
     seat.check_access()
     page.get_by_role("button", name="退款 ¥54.00").click()
-    asked = page.get_by_role("dialog", name="确定退款 ¥54.00?")
+    asked = page.get_by_role("dialog", name="确定退款 ¥54.00？")
     expect(asked).to_be_visible()
     seat.picture("refund-asked")
     asked.get_by_role("button", name="退款 ¥54.00").click()
