@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 import msgspec
 
@@ -19,13 +19,23 @@ ORDER_COLUMNS: Mapping[str, Sequence[str]] = {
     "line_no": ("line_no", "子订单号", "行号", "子订单编号", "line_id"),
     "ordered_at": ("ordered_at", "下单时间", "订单时间", "交易时间", "消费时间"),
     "store": ("store", "门店", "门店编码", "门店名称", "店铺", "store_code"),
-    "member": ("member", "会员", "会员编号", "会员号", "会员手机号", "会员卡号", "member_id", "external_id"),
+    "member": (
+        "member",
+        "会员",
+        "会员编号",
+        "会员号",
+        "会员手机号",
+        "会员手机",
+        "会员卡号",
+        "member_id",
+        "external_id",
+    ),
     "sku": ("sku", "商品编码", "商品编号", "货号", "规格编码"),
     "product": ("product", "商品名称", "商品", "品名", "product_name"),
     "category": ("category", "分类", "商品分类", "品类", "类别"),
     "quantity": ("quantity", "数量", "件数", "qty"),
-    "list_amount": ("list_amount", "原价金额", "应收金额", "标价金额"),
-    "paid_amount": ("paid_amount", "实付金额", "实收金额", "支付金额"),
+    "list_amount": ("list_amount", "原价金额", "应收金额", "标价金额", "商品总价"),
+    "paid_amount": ("paid_amount", "实付金额", "实收金额", "支付金额", "实付", "实收", "用户实付"),
     "tender": ("tender", "支付方式", "付款方式", "收款方式"),
     "status": ("status", "状态", "订单状态"),
 }
@@ -41,12 +51,12 @@ ORDER_FILE_COLUMNS: Mapping[str, Sequence[str]] = {**ORDER_COLUMNS, **REFUND_COL
 MEMBER_COLUMNS: Mapping[str, Sequence[str]] = {
     "external_id": ("external_id", "会员编号", "会员号", "会员id", "member_id"),
     "name": ("name", "姓名", "会员姓名", "名字"),
-    "phone": ("phone", "手机号", "手机", "手机号码", "电话", "mobile"),
+    "phone": ("phone", "手机号", "手机", "手机号码", "电话", "会员手机", "会员手机号", "mobile"),
     "card_no": ("card_no", "卡号", "会员卡号", "card"),
-    "birthday": ("birthday", "生日", "出生日期"),
-    "registered_at": ("registered_at", "注册时间", "入会时间", "注册日期"),
+    "birthday": ("birthday", "生日", "出生日期", "会员生日"),
+    "registered_at": ("registered_at", "注册时间", "入会时间", "注册日期", "入会日期", "开卡日期", "开卡时间"),
     "join_source": ("join_source", "来源", "注册来源", "入会来源"),
-    "points": ("points", "积分", "积分余额", "剩余积分"),
+    "points": ("points", "积分", "积分余额", "剩余积分", "当前积分", "可用积分"),
     "points_expires_at": ("points_expires_at", "积分有效期", "积分到期", "积分到期日"),
     "growth": ("growth", "成长值"),
     "tags": ("tags", "标签"),
@@ -67,12 +77,26 @@ SHARED_FIELDS = frozenset(
         *("card_no", "name", "birthday", "registered_at", "join_source", "tags", "consent_at"),
     )
 )
+# Parts of names by which an unknown column looks like a field, as far as nobody else holds it.
+_WORDS_IN_NAMES: Mapping[str, Sequence[str]] = {
+    "points": ("积分", "point"),
+    "phone": ("手机", "电话", "phone", "mobile"),
+    "birthday": ("生日", "birth"),
+    "card_no": ("卡号",),
+    "growth": ("成长值",),
+    "paid_amount": ("实付", "实收", "付款金额"),
+    "member": ("会员号", "会员编", "会员卡", "会员手机", "会员电话"),
+    "refund_amount": ("退款金额", "退款额"),
+}
 # Lines at the top of a file among which the header is looked for.
 HEADER_LINES = 50
 LEFT_OUT = "-"
 
 # A unit in brackets: 实付金额(元).
-_UNIT = re.compile(r"[(\[【].*?[)\]】]")
+_UNIT = re.compile(r"[(\[【].*?[)\]】]|/(?:元|¥)")
+# Amounts are in whole units: what stands in hundredths or ten thousands of it is not taken for one.
+_OTHER_UNIT = re.compile(r"[(\[【/](?:分|角|[百千万]元?)[)\]】]?\s*\Z")
+_AMOUNTS = ("list_amount", "paid_amount", "refund_amount")
 _FILLING = re.compile(r"[\s_\-*::='\"\ufeff\x00-\x1f\x7f-\x9f]+")
 _NAME_CHARACTERS = 60
 
@@ -111,7 +135,7 @@ def match_header(
     places: dict[str, int] = {}
     unknown: list[str] = []
     for place, cell in enumerate(cells):
-        field = fields.get(plain_name(cell)) if cell.strip() else None
+        field = _field(cell, fields)
         if field is None or field not in columns:
             if clean[place]:
                 unknown.append(clean[place])
@@ -134,8 +158,20 @@ def fields_of(
 ) -> list[str | None]:
     """What each column would be taken for, also where match_header refuses: None for one that is not known."""
     fields = _fields_by_name(cells, columns, mapping)
-    found = (fields.get(plain_name(cell)) if cell.strip() else None for cell in cells)
+    found = (_field(cell, fields) for cell in cells)
     return [field if field in columns or field == LEFT_OUT else None for field in found]
+
+
+def looks_like(name: str, columns: Mapping[str, Sequence[str]], held: Collection[str | None]) -> str | None:
+    """The field that a column which is not known may be, by a part of its name; None for one that is held already."""
+    plain = plain_name(name)
+    fields = (field for field, words in _WORDS_IN_NAMES.items() if any(word in plain for word in words))
+    return next((field for field in fields if field in columns and field not in held), None)
+
+
+def _field(cell: str, fields: Mapping[str, str]) -> str | None:
+    field = fields.get(plain_name(cell)) if cell.strip() else None
+    return None if field in _AMOUNTS and _OTHER_UNIT.search(unicodedata.normalize("NFKC", cell)) else field
 
 
 def _fields_by_name(

@@ -14,15 +14,17 @@ from huimeng.member.store import member_ids_by_identity
 from huimeng.member.values import IdentityInput
 from huimeng.merchant.values import StoreBook
 from huimeng.porting.rules.cells import code
+from huimeng.porting.rules.columns import plain_name
 from huimeng.porting.rules.faults import CellFault
 from huimeng.porting.rules.order_rows import CODE_CHARACTERS, StorePlace
 
-# What a column's name says of the identities in it; any other column may hold each kind.
+# What a column's name, as it is compared, says of the identities in it; any other column may hold each kind.
 _KINDS_BY_COLUMN: Mapping[str, tuple[KindName, ...]] = {
     "会员编号": ("external_id",),
     "会员号": ("external_id",),
-    "external_id": ("external_id",),
+    "externalid": ("external_id",),
     "会员手机号": ("phone",),
+    "会员手机": ("phone",),
     "联系手机": ("phone",),
     "收件人手机号": ("phone",),
     "会员卡号": ("card_no",),
@@ -51,7 +53,7 @@ class MemberFinder:
 
     def __init__(self, db: Database, merchant_id: int, keys: MerchantKeys, column: str) -> None:
         self.known: dict[str, int | None] = {}
-        self.kinds = _KINDS_BY_COLUMN.get(column.strip().lower(), _ANY)
+        self.kinds = _KINDS_BY_COLUMN.get(plain_name(column), _ANY)
         self._db = db
         self.merchant_id = merchant_id
         self._keys = keys

@@ -16,6 +16,7 @@ from huimeng.porting.rules.columns import (
     ORDER_FILE_COLUMNS,
     ORDER_REQUIRED,
     fields_of,
+    looks_like,
     plain_name,
     reads_as_told,
 )
@@ -41,13 +42,15 @@ _REQUIRED: Mapping[str, tuple[str, ...]] = {"orders": ORDER_REQUIRED, "members":
 class PreviewColumn(msgspec.Struct, frozen=True, kw_only=True):
     """field: what it would be taken for, None when it is not known; told: because it was chosen for this source before.
 
-    left_out: it is not to be used, as it was chosen; samples: masked where they are personal data.
+    left_out: it is not to be used, as it was chosen; looks_like: the field that a column which is not known may be,
+    where no other column is it; samples: masked where they are personal data.
     """
 
     name: str
     field: str | None
     told: bool
     left_out: bool
+    looks_like: str | None
     samples: list[str]
 
 
@@ -173,6 +176,7 @@ def _columns(seen: Glance, kind: Kind, platform: platforms.Kind | None, kept: Ma
             field=None if field == LEFT_OUT else field,
             told=plain_name(name) in told,
             left_out=field == LEFT_OUT,
+            looks_like=looks_like(name, _COLUMNS[kind], fields) if field is None and platform is None else None,
             samples=[_sample(field, name, cell) for cell in samples],
         )
         for name, field, samples in zip(seen.header, fields, seen.samples, strict=True)

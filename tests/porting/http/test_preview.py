@@ -11,8 +11,8 @@ from huimeng.porting.jobs import Importer
 from tests.porting.handing import BAD, MEMBERS, ORDERS, hand_in, look
 from tests.served import caller, fresh, token
 
-STRANGE = "单据,成交于,门店,实收,谁\nA1,2026-03-01 10:00:00,s1,12.00,13800009901\nA2,2026-03-01 11:00:00,s1,3.00,\n"
-MAPPING = {"单据": "order_no", "成交于": "ordered_at", "实收": "paid_amount", "谁": "-"}
+STRANGE = "单据,成交于,门店,收到,谁\nA1,2026-03-01 10:00:00,s1,12.00,13800009901\nA2,2026-03-01 11:00:00,s1,3.00,\n"
+MAPPING = {"单据": "order_no", "成交于": "ordered_at", "收到": "paid_amount", "谁": "-"}
 
 
 async def _preview(till: httpx.AsyncClient, held: dict[str, Any], **params: str) -> dict[str, Any]:
@@ -35,7 +35,7 @@ async def test_a_held_file_waits_and_shows_its_columns(till: httpx.AsyncClient, 
     seen = await _preview(till, held)
     assert (seen["kind"], seen["likely_kind"], seen["platform"], seen["header_line"]) == ("orders", "orders", None, 1)
     columns = [(each["name"], each["field"]) for each in seen["columns"]]
-    assert columns == [("单据", None), ("成交于", None), ("门店", "store"), ("实收", None), ("谁", None)]
+    assert columns == [("单据", None), ("成交于", None), ("门店", "store"), ("收到", None), ("谁", None)]
     # Of a column that nobody knows, days and amounts are shown, of anything else how it begins.
     assert [each["samples"] for each in seen["columns"]] == [
         ["A*", "A*"],
@@ -65,6 +65,10 @@ async def test_checked_with_a_mapping_which_is_remembered(till: httpx.AsyncClien
     assert (await _check(till, held)).json()["code"] == "import_not_checkable"
     again = await hand_in(till, STRANGE, hold=True)
     columns = (await _preview(till, again, source="meituan"))["columns"]
+    assert [each["looks_like"] for each in columns] == [None] * 5
+    alike = await hand_in(till, STRANGE.replace("收到", "实收款").replace("谁", "会员电话"), hold=True)
+    columns_alike = (await _preview(till, alike))["columns"]
+    assert [each["looks_like"] for each in columns_alike] == [None, None, None, "paid_amount", "member"]
     assert [(each["field"], each["told"], each["left_out"]) for each in columns] == [
         ("order_no", True, False),
         ("ordered_at", True, False),
@@ -213,7 +217,7 @@ async def test_what_was_told_of_another_file_leaves_a_platforms_export_known(
     till: httpx.AsyncClient, worker: Importer
 ) -> None:
     """Also when a column has the same name."""
-    told = '{"单据":"order_no","成交于":"ordered_at","实收":"paid_amount","所属门店ID":"-"}'
+    told = '{"单据":"order_no","成交于":"ordered_at","收到":"paid_amount","所属门店ID":"-"}'
     first = await hand_in(till, STRANGE, mapping=told)
     await worker.run_waiting()
     assert (await look(till, first))["state"] == "done"

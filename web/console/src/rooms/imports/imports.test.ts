@@ -3,7 +3,7 @@ import { afterEach, describe, expect, it, test, vi } from 'vitest'
 import { wrongWith } from './files'
 import ImportList from './ImportList.vue'
 import ImportPage from './ImportPage.vue'
-import { choicesOf, complete, gapsOf, mappingOf } from './mapping'
+import { choicesOf, complete, gapsOf, mappingOf, overlooked } from './mapping'
 import { meaningsOf, toldOf, wordsOf } from './statuses'
 import { countsOf, discardable, faceOf, leftOut, Pace, sizeOf, worthAnother, type Task } from './task'
 import { answer, asking } from '@/shared/confirm'
@@ -53,6 +53,7 @@ const column = (name: string, field: string | null): Schemas['PreviewColumn'] =>
   field,
   told: false,
   left_out: false,
+  looks_like: null,
   samples: ['x'],
 })
 const PREVIEW: Schemas['Preview'] = {
@@ -191,6 +192,15 @@ test('files are judged by name and size, and sizes are short', () => {
   expect(wrongWith({ name: 'a.csv', size: 0 })).toBe('empty_file')
   expect(wrongWith({ name: 'a.csv', size: 2 ** 31 })).toBe('too_big')
   expect([sizeOf(900), sizeOf(2048), sizeOf(30 * 2 ** 20)]).toEqual(['900 B', '2.0 KB', '30 MB'])
+})
+
+describe('a column that looks like something', () => {
+  it('is told until it is chosen, or another column is it', () => {
+    const seen = { ...PREVIEW, columns: [{ ...column('剩余分', null), looks_like: 'points' }, column('备注', null)] }
+    expect(overlooked(seen, ['', ''])).toEqual(['剩余分'])
+    expect(overlooked(seen, ['points', ''])).toEqual([])
+    expect(overlooked(seen, ['', 'points'])).toEqual([])
+  })
 })
 
 describe('the page of an import', () => {

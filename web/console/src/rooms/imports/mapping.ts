@@ -53,4 +53,10 @@ export function gapsOf(preview: Preview, choices: Choices, storeKnown: boolean):
   }
 }
 
+/** Columns that nobody knows, but that look like something which no other column is. */
+export const overlooked = (preview: Preview, choices: Choices): string[] =>
+  preview.columns
+    .filter((column, place) => column.looks_like && !choices[place] && !choices.includes(column.looks_like))
+    .map((column) => column.name)
+
 export const complete = (gaps: Gaps): boolean => !gaps.missing.length && !gaps.twice.length && !gaps.nobody
