@@ -286,6 +286,12 @@ async def get_order(conn: Connection, cell_id: int, order_id: int) -> Order | No
     return _assembled(*results).get((cell_id, order_id))
 
 
+_AFTER = (
+    " and (t.ordered_at, t.order_id) < "
+    "(select last.ordered_at, last.order_id from orders last where last.cell_id = %s and last.order_id = %s)"
+)
+
+
 async def list_orders(
     conn: Connection,
     cell_id: int,
@@ -303,13 +309,13 @@ async def list_orders(
     before_id: int | None = None,
     limit: int,
 ) -> list[Order]:
-    """Newest first, without lines and tenders; what is None does not matter.
+    """Newest first by their own time, without lines and tenders; what is None does not matter.
 
     category, product: of one and the same line. kept: the order is not given back, nor is such a line.
+    before_id: of the order that the page before ended with.
     """
     conditions: dict[str, Any] = {
         "t.cell_id = %s": cell_id,
-        "t.order_id < %s": 2**63 - 1 if before_id is None else before_id,
         "t.member_id = %s": member_id,
         "t.store_id = any(%s)": None if stores is None else list(stores),
         "t.business_day >= %s": first_day,
@@ -323,10 +329,12 @@ async def list_orders(
     line = {} if category is None else {"l.category = %s": [category]}
     if product is not None:
         line |= _named(product)
+    after = [] if before_id is None else [cell_id, before_id]
     cursor = await conn.execute(
-        f"select {_ORDER} from orders t where {' and '.join(asked)}"
-        f"{_with_line([*line, LINE_KEPT] if kept else line) if line else ''} order by t.order_id desc limit %s",
-        (*asked.values(), *(value for values in line.values() for value in values), limit),
+        f"select {_ORDER} from orders t where {' and '.join(asked)}{_AFTER if after else ''}"
+        f"{_with_line([*line, LINE_KEPT] if kept else line) if line else ''} "
+        "order by t.ordered_at desc, t.order_id desc limit %s",
+        (*asked.values(), *after, *(value for values in line.values() for value in values), limit),
         # Orders first or lines first: how often these goods are sold tells which is quick, so it is planned anew.
         prepare=False if line else None,
     )

@@ -47,6 +47,7 @@ Index(
     postgresql_where="member_id is not null",
 )
 Index("orders_no_idx", orders.c.cell_id, orders.c.order_no)
+Index("orders_time_idx", orders.c.cell_id, orders.c.ordered_at, orders.c.order_id)
 
 order_line = tenant_table(
     "order_line",

@@ -56,6 +56,22 @@ async def test_every_condition_and_all_together(client: httpx.AsyncClient) -> No
     assert await found(client, store="s2", limit="1", cursor=first["next_cursor"]) == ["C"]
 
 
+async def test_newest_first_by_their_own_time(client: httpx.AsyncClient) -> None:
+    """In which order they came in does not matter; of the same moment the later one goes first."""
+    for number, day in [("E", "2026-03-05"), ("A", "2026-03-01"), ("C", "2026-03-03"), ("D", "2026-03-03")]:
+        await order(client, number, day)
+    assert await found(client) == ["E", "D", "C", "A"]
+    walked: list[str] = []
+    cursor: str | None = ""
+    while cursor is not None:
+        page = (await client.get("/v1/orders", params={"limit": 1} | ({"cursor": cursor} if cursor else {}))).json()
+        walked += [each["order_no"] for each in page["items"]]
+        # What arrives meanwhile, in between too, shifts nothing.
+        await order(client, f"F{len(walked)}", "2026-03-06")
+        cursor = page["next_cursor"]
+    assert walked == ["E", "D", "C", "A"]
+
+
 async def test_who_may_find_members_is_told_whose_each_is(
     client: httpx.AsyncClient, context: Context, shop: Shop
 ) -> None:
