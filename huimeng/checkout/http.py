@@ -305,8 +305,8 @@ async def read_order(request: Req, order_id: OrderId) -> Response[OrderView]:
     "/v1/orders",
     tags=["orders"],
     summary="订单列表 / Orders, newest first",
-    description="给出的条件须同时满足；from、to 为营业日，含首尾。"
-    "All that is given must hold; from and to are business "
+    description="按订单时间从新到旧，后来导入的也排在自己的时间里。给出的条件须同时满足；from、to 为营业日，含首尾。"
+    "By ordered_at, also when an order was imported later. All that is given must hold; from and to are business "
     "days, both included. Scope: orders:read. Errors: unknown_store, region_not_found, invalid_input.",
 )
 async def read_orders(
@@ -367,7 +367,9 @@ async def try_rules(request: Req, data: Annotated[TryIn, Body(examples=TRY_EXAMP
         found = [await candidate_of(conn, merchant_id, parse_id(each, "drafts"), now) for each in wanted.drafts]
         for number, rule in enumerate(wanted.rules, 1):
             found.append(await candidate(conn, merchant_id, rule_input(rule, stores), number, now))
-    return await _till(request).try_rules(merchant_id, wanted.bill, found, alone=wanted.alone)
+    return await _till(request).try_rules(
+        merchant_id, wanted.bill, found, alone=wanted.alone, new_member=wanted.new_member
+    )
 
 
 routes: list[Any] = [

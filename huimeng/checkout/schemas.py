@@ -18,13 +18,15 @@ class TryIn(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     """The bill, and what to try on it: drafts by id, rules as they would be made, or both.
 
     Each counts from the bill's time on. alone: without the rules that are in force; else beside them, a draft in place
-    of the rule that it changes. Rules of the request are numbered from 1.
+    of the rule that it changes. Rules of the request are numbered from 1. new_member: a bill that names no member is
+    tried as the first one of a new member; without it nobody earns by it.
     """
 
     bill: BillIn
     drafts: Annotated[list[DraftIdText], Meta(max_length=20)] = []
     rules: Annotated[list[RuleBody], Meta(max_length=20)] = []
     alone: bool = False
+    new_member: bool = False
 
 
 TRY_EXAMPLES = [

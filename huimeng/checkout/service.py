@@ -114,7 +114,9 @@ class Till:
             deadline,
         )
 
-    async def try_rules(self, merchant_id: int, body: BillIn, candidates: Sequence[Rule], *, alone: bool) -> TriedOut:
+    async def try_rules(
+        self, merchant_id: int, body: BillIn, candidates: Sequence[Rule], *, alone: bool, new_member: bool = False
+    ) -> TriedOut:
         """What the bill would earn if these rules were in force when it is made; writes nothing."""
         order = await self._order(merchant_id, body, "quote", "quote")
         replaced = {rule.rule_id for rule in candidates}
@@ -126,7 +128,7 @@ class Till:
             idle = [(rule, code) for rule, code in now.idle if rule.rule_id not in replaced]
             return [now, Plan([*kept, *candidates], idle)]
 
-        _, (now, tried) = await self._earnings(merchant_id, body, order, plans)
+        _, (now, tried) = await self._earnings(merchant_id, body, order, plans, new_member=new_member)
         return TriedOut(
             body.store,
             order.business_day,
@@ -141,13 +143,22 @@ class Till:
         )
 
     async def _earnings(
-        self, merchant_id: int, body: BillIn, order: OrderInput, plans: Callable[[Plan], list[Plan]]
+        self,
+        merchant_id: int,
+        body: BillIn,
+        order: OrderInput,
+        plans: Callable[[Plan], list[Plan]],
+        *,
+        new_member: bool = False,
     ) -> tuple[Plan, list[Earnings]]:
-        """(the rules in force, what the bill earns by each of the plans made of them)"""
+        """(the rules in force, what the bill earns by each of the plans made of them)
+
+        new_member: a bill of nobody is the first one of somebody who has just joined.
+        """
         found = await self._store(merchant_id, body.store)
         cell_id = cell_of(merchant_id)
         used: dict[tuple[int, Literal["d", "m"]], int] = {}
-        first = False
+        first = new_member
         async with self._db.tenant(merchant_id) as conn:
             config = (await read_rows(conn, EarningRulesShelf(), [(cell_id,)]))[cell_id,]
             rules = config.rules.in_force(order.ordered_at)
@@ -165,7 +176,7 @@ class Till:
             earn(
                 plan,
                 bill,
-                member=order.member_id is not None,
+                member=order.member_id is not None or new_member,
                 first_order=first,
                 used=used,
                 occurred_at=order.ordered_at,

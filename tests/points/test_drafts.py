@@ -148,6 +148,22 @@ async def test_tried_alone_or_beside_what_is_in_force(client: httpx.AsyncClient)
     assert (alone["points"], alone["points_now"], alone["reasons"][0]["code"]) == (0, 10, "nothing_to_earn")
 
 
+async def test_a_bill_of_nobody_is_tried_as_a_new_members(client: httpx.AsyncClient) -> None:
+    """So that a shop can try its first rule before it has anybody."""
+    await post(client, RULES, BASIC, 201)
+    welcome = {"name": "首单双倍", "multiplier": "2", "first_order": True}
+    body = {"bill": bill(None), "rules": [welcome]}
+    nobody = await post(client, TRY, body)
+    new = await post(client, TRY, {**body, "new_member": True})
+    assert [(tried["points"], tried["points_now"]) for tried in (nobody, new)] == [(0, 0), (20, 10)]
+    # Of a member that is named it says nothing new.
+    old = await member(client)
+    complete = {**bill(old), "order_no": "1"}
+    await post(client, "/v1/orders", complete, 201)
+    named = await post(client, TRY, {"bill": bill(old), "rules": [welcome], "new_member": True})
+    assert (named["points"], named["points_now"]) == (10, 10)
+
+
 async def test_of_equal_priority_what_is_in_force_goes_first(client: httpx.AsyncClient) -> None:
     who = await member(client)
     await post(client, RULES, BASIC, 201)

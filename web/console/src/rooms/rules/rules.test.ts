@@ -135,19 +135,47 @@ it('tries what is written, as the draft it is kept in, beside what counts now', 
       'GET /v1/analytics/top': { rows: [] },
       'POST /v1/earning-rules/drafts': DRAFT,
       'GET /v1/earning-rules/drafts/2048': DRAFT,
-      'POST /v1/orders/quote': { points: 100, growth: 0, lines: lines(100), reasons: [] },
-      'POST /v1/earning-rules/try': { points: 300, growth: 0, lines: lines(300), reasons: [reason] },
+      'POST /v1/earning-rules/try': (call: Call) =>
+        'drafts' in (call.body as object)
+          ? { points: 300, growth: 0, lines: lines(300), reasons: [reason] }
+          : { points: 100, growth: 0, lines: lines(100), reasons: [] },
     },
   })
   await wrapper.get('input[maxlength="100"]').setValue('双倍')
   const trial = wrapper.findAll('form').at(-1)
   await trial?.trigger('submit')
   await flushPromises()
-  const sent = calls.find((call) => call.path === '/v1/earning-rules/try')?.body
-  expect(sent).toMatchObject({ bill: { store: 's1', member_id: '5' }, drafts: ['2048'] })
+  const sent = calls.filter((call) => call.path === '/v1/earning-rules/try').map((call) => call.body)
+  const bill = { store: 's1', member_id: '5' }
+  expect(sent).toMatchObject([{ bill }, { bill, drafts: ['2048'] }])
   expect(wrapper.get('.result').text()).toContain('多 200')
   expect(wrapper.get('.result tbody').text()).toContain('300')
   expect(wrapper.get('.result').text()).toContain('消费积分：每元 2 积分')
+})
+
+it('is tried before there is a member, as by a new one', async () => {
+  const nothing = { points: 0, growth: 0, lines: [], reasons: [] }
+  const { wrapper, calls } = await mountPage(RuleEditor, {
+    answers: {
+      ...ANSWERS,
+      'GET /v1/members': NOTHING,
+      'GET /v1/stores': { items: [{ store_id: 7, code: 's1', name: '静安店' }], next_cursor: null },
+      'GET /v1/analytics/top': { rows: [] },
+      'POST /v1/earning-rules/drafts': DRAFT,
+      'GET /v1/earning-rules/drafts/2048': DRAFT,
+      'POST /v1/earning-rules/try': nothing,
+    },
+  })
+  expect(wrapper.text()).toContain('按一位新会员试')
+  expect(wrapper.text()).not.toContain('不会写入任何数据')
+  await wrapper.get('input[maxlength="100"]').setValue('双倍')
+  await wrapper.findAll('form').at(-1)?.trigger('submit')
+  await flushPromises()
+  const sent = calls.filter((call) => call.path === '/v1/earning-rules/try').map((call) => call.body)
+  expect(sent).toMatchObject([
+    { bill: { member_id: null }, new_member: true },
+    { new_member: true, drafts: ['2048'] },
+  ])
 })
 
 test('a rate is said as it was meant, and comes back as it was', () => {

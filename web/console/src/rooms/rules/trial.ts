@@ -9,7 +9,7 @@ export interface TrialLine {
 }
 
 export interface Tried {
-  before: Schemas['QuoteOut']
+  before: Schemas['TriedOut']
   after: Schemas['TriedOut']
   lines: { name: string; paid_fen: number; before: number; after: number }[]
 }
@@ -42,7 +42,7 @@ export function pastBill(order: Schemas['OrderView'], store: string): Bill {
 /** Line by line, in the unit that the rule gives. */
 export function sideBySide(
   bill: Bill,
-  before: Schemas['QuoteOut'],
+  before: Schemas['TriedOut'],
   after: Schemas['TriedOut'],
   unit: 'points' | 'growth',
 ): Tried {
