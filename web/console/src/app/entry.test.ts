@@ -134,10 +134,21 @@ it('lets nobody past a one-time password', async () => {
   await flushPromises()
   expect(html.findAll('.field .wrong').map((each) => each.text())).toEqual(['密码太容易猜'])
   await own?.setValue('tea for two')
+  expect(html.text()).not.toContain('密码太容易猜')
   await again?.setValue('tea for two')
   await html.get('form').trigger('submit')
   await flushPromises()
   expect(router.currentRoute.value.path).toBe('/orders')
+})
+
+it('lets out who came with a one-time password', async () => {
+  const { html, router } = await open('/staff', {
+    'GET /v1/session': { ...SESSION, must_change_password: true },
+    'DELETE /v1/session': () => new Response(null, { status: 204 }),
+  })
+  await html.get('button.leave').trigger('click')
+  await flushPromises()
+  expect(router.currentRoute.value.fullPath).toBe('/login?merchant=shop')
 })
 
 describe('whose session ends in the middle', () => {
