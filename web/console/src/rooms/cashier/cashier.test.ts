@@ -111,6 +111,24 @@ it('sends the very same again after a lost answer and after a reload', async () 
   expect(JSON.parse(Object.values(sessionStorage)[0] as string).pending).toBeNull()
 })
 
+it('quotes again as soon as the network is back', async () => {
+  let away = true
+  const { wrapper } = await mountPage(CashierPage, {
+    path: '/cashier',
+    answers: {
+      ...ANSWERS,
+      'POST /v1/orders/quote': () =>
+        away ? refusal(503, 'unavailable', '连不上')() : ANSWERS['POST /v1/orders/quote'],
+    },
+  })
+  await wrapper.get('.amount').setValue('25.80')
+  await vi.waitFor(() => expect(wrapper.text()).toContain('连不上'), 5_000)
+  away = false
+  dispatchEvent(new Event('online'))
+  await vi.waitFor(() => expect(wrapper.text()).toContain('得 25 积分'))
+  expect(wrapper.text()).not.toContain('连不上')
+})
+
 it('sends nothing more once the till was left', async () => {
   vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] })
   try {

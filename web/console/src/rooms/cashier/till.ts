@@ -25,6 +25,7 @@ export interface Done {
 }
 
 const PAUSE_MS = 250
+const ANEW_MS = 5_000
 const AGAIN_MS = [3_000, 6_000, 12_000, 30_000]
 
 /** In the tab, so that a reload finds it and another person's log-in does not. */
@@ -220,7 +221,13 @@ function useQuoting(body: () => BillIn | null) {
     },
     { immediate: true },
   )
+  // Nobody has to type anything again because the network was away.
+  const online = (): void => {
+    if (problem.value?.passing) void read()
+  }
+  addEventListener('online', online)
   onScopeDispose(() => {
+    removeEventListener('online', online)
     clearTimeout(timer)
     running?.abort()
   })
@@ -241,7 +248,9 @@ function useQuoting(body: () => BillIn | null) {
       problem.value = null
       return found
     } catch (thrown) {
-      if (mine === running && !isAbort(thrown)) problem.value = asProblem(thrown)
+      if (mine !== running || isAbort(thrown)) return null
+      problem.value = asProblem(thrown)
+      if (problem.value.passing) timer = setTimeout(() => void read(), ANEW_MS)
       return null
     } finally {
       if (mine === running) busy.value = false
