@@ -3,6 +3,7 @@ import { expect, it, test } from 'vitest'
 import { deviceOf, draftOf, inputOf, patchOf, stateOf, wrongWith, type Staff } from './staff'
 import StaffNew from './StaffNew.vue'
 import StaffPage from './StaffPage.vue'
+import { answer, asking } from '@/shared/confirm'
 import { mountPage, refusal } from '@/shared/testing/mount'
 
 const LIN: Staff = {
@@ -51,6 +52,33 @@ test('a person is locked only as long as the lock lasts', () => {
   expect(stateOf(locked, Date.parse('2026-03-01T09:59:00Z'))).toBe('locked')
   expect(stateOf(locked, Date.parse('2026-03-01T10:01:00Z'))).toBe('active')
   expect(deviceOf('Mozilla/5.0 (iPhone) … Chrome/1 Safari/1 MicroMessenger/8').browser).toBe('WeChat')
+})
+
+it('asks once before what was typed is lost', async () => {
+  const made = { staff: LIN, one_time_password: 'tea-for-two' }
+  const { wrapper, router } = await mountPage(StaffNew, {
+    path: '/staff/new',
+    answers: { ...ANSWERS, 'POST /v1/staff': made },
+  })
+  const closing = (): boolean => !dispatchEvent(new Event('beforeunload', { cancelable: true }))
+  const leave = async (stays?: boolean): Promise<string> => {
+    const gone = router.push('/staff')
+    await flushPromises()
+    expect(asking.value !== null).toBe(stays !== undefined)
+    answer(!stays)
+    await gone
+    const { path } = router.currentRoute.value
+    await router.push('/staff/new')
+    return path
+  }
+  expect([closing(), await leave()]).toEqual([false, '/staff'])
+  const [name, login] = wrapper.findAll('input[type=text]')
+  await name?.setValue('小林')
+  expect([closing(), await leave(true)]).toEqual([true, '/staff/new'])
+  await login?.setValue('xiaolin')
+  await wrapper.get('form').trigger('submit')
+  await flushPromises()
+  expect([closing(), await leave()]).toEqual([false, '/staff'])
 })
 
 it('says what a role may do, and shows the password once', async () => {
