@@ -131,6 +131,18 @@ const cell = (months_later: number, members: number, complete = true): Schemas['
   complete,
 })
 
+test('before there is any trade nobody is sent to look elsewhere', async () => {
+  async function said(given: object): Promise<string> {
+    const answer = { ...ANSWER, data_from: null, data_to: null, cohorts: [], ...given }
+    const answers = { ...PLACES, 'GET /v1/analytics/cohorts': answer }
+    return (await mountPage(CohortsPage, { path: '/figures/cohorts', answers })).wrapper.text()
+  }
+  const period = { from: '2026-01-01', to: '2026-01-30', chosen: 'last_12_months' }
+  expect(await said({ period })).toContain('完成第一笔订单')
+  expect(await said({ period, store: 's1' })).toContain('这段时间没有数据')
+  expect(await said({ period: { ...period, chosen: 'asked' } })).toContain('这段时间没有数据')
+})
+
 test('cohorts are spoken of by months that are over', () => {
   const cohorts = [
     { month: '2017-01', members: 100, cells: [cell(0, 100), cell(1, 60)] },

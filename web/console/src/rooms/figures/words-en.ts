@@ -10,6 +10,8 @@ export default {
   top: 'Best selling',
   audience: 'Members and others',
   points: 'Points',
+  none_yet: 'No data yet',
+  none_yet_hint: 'Figures appear here after the first order, or after past orders are imported.',
   nothing: 'No data in this period',
   nothing_hint: 'Try another period, store or category.',
   trend: 'Trend',

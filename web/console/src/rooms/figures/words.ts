@@ -12,6 +12,8 @@ const zh = {
   top: '热销',
   audience: '会员与散客',
   points: '积分',
+  none_yet: '还没有数据',
+  none_yet_hint: '完成第一笔订单，或导入历史订单以后，这里就会有数字。',
   nothing: '这段时间没有数据',
   nothing_hint: '换一段时间、门店或品类看看。',
   trend: '走势',

@@ -13,5 +13,9 @@ export interface FigureAnswer extends Cut {
   stores_only?: string[] | null
 }
 
+/** Of an answer with nothing in it: nothing is asked for that might be the cause, so there is nothing at all yet. */
+export const isBeforeTrade = ({ period, store, region, category, stores_only }: FigureAnswer): boolean =>
+  period.chosen.startsWith('last_') && ![store, region, category, stores_only].some((each) => each != null)
+
 /** Nothing is counted yet though there is something to count. */
 export const isBuilding = (answer: FigureAnswer): boolean => !answer.as_of && answer.lag_events > 0
