@@ -1,5 +1,5 @@
 import { flushPromises } from '@vue/test-utils'
-import { expect, it, test } from 'vitest'
+import { expect, it, test, vi } from 'vitest'
 import AdjustDialog from './AdjustDialog.vue'
 import EditDialog from './EditDialog.vue'
 import { adjusted, emptyJoin, endOfDay, joinFaults, joinInput, tagsOf } from './member'
@@ -254,4 +254,14 @@ test('an adjustment repays first, and a day ends at its place', () => {
   // The clock goes forward in that night.
   expect(endOfDay('2026-03-07', 'America/New_York')).toBe('2026-03-08T05:00:00.000Z')
   expect(endOfDay('2026-03-08', 'America/New_York')).toBe('2026-03-09T04:00:00.000Z')
+})
+
+it('knows a version of the terms where a shop has none of its own', async () => {
+  vi.useFakeTimers({ now: new Date('2026-03-04T04:00:00Z'), toFake: ['Date'] })
+  const { wrapper } = await mountPage(MemberJoin, { answers: CATALOG })
+  vi.useRealTimers()
+  await wrapper.get('input[inputmode=tel]').setValue('13800000000')
+  const version = wrapper.findAll('.field').find((field) => field.text().includes('章程版本'))
+  expect(version?.get('input').element.value).toBe('2026-03')
+  expect(version?.text()).toContain('写开始使用的年月')
 })
