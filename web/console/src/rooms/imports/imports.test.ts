@@ -243,15 +243,19 @@ describe('the page of an import', () => {
           const other = query['status_column']
           asked.push(other)
           const word = { word: other ? '白送' : '挂账', rows: 3, status: null, told: false }
-          return { ...known, status_column: other ?? '状态', statuses: [word] }
+          const before = { word: '弃单', rows: 1, status: 'voided', told: true }
+          return { ...known, status_column: other ?? '状态', statuses: [word, before] }
         },
         [`POST /v1/imports/${ID}/check`]: { ...TASK, state: 'queued' },
       },
     })
     await flushPromises()
     expect(wrapper.text()).toContain('还有 1 种说法不知道是什么意思')
+    const hows = (): string[] => wrapper.findAll('.how').map((each) => each.text())
+    expect(hows()).toEqual(['没认出来', '上次选的'])
     await wrapper.get('select.meaning').setValue('completed')
     expect(wrapper.text()).toContain('这些说法都知道是什么意思')
+    expect(hows()).toEqual(['你选的', '上次选的'])
     const choose = (name: string, field: string): Promise<void> =>
       wrapper.get(`select.field[aria-label^="${name}"]`).setValue(field)
     await choose('状态', '')
