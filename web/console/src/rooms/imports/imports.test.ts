@@ -4,6 +4,7 @@ import { wrongWith } from './files'
 import ImportList from './ImportList.vue'
 import ImportPage from './ImportPage.vue'
 import { choicesOf, complete, gapsOf, mappingOf, overlooked } from './mapping'
+import SourcePicker from './SourcePicker.vue'
 import { meaningsOf, toldOf, wordsOf } from './statuses'
 import { countsOf, discardable, faceOf, leftOut, Pace, sizeOf, worthAnother, type Task } from './task'
 import { answer, asking } from '@/shared/confirm'
@@ -225,6 +226,36 @@ describe('the page of an import', () => {
     await flushPromises()
     const sent = calls.find((call) => call.path.endsWith('/check'))
     expect(sent?.body).toMatchObject({ kind: 'orders', earn: false, mapping: { 单据: 'order_no' } })
+  })
+
+  it('keeps the columns as they were chosen when something else is set', async () => {
+    const { wrapper, calls } = await mountPage(ImportPage, {
+      props: { importId: ID },
+      answers: {
+        ...ANSWERS,
+        [`GET /v1/imports/${ID}`]: TASK,
+        [`GET /v1/imports/${ID}/preview`]: ({ query }: { query: Record<string, string> }) =>
+          query['kind'] === 'members'
+            ? { ...PREVIEW, kind: 'members', fields: [{ field: 'member', required: false, names: [] }] }
+            : PREVIEW,
+      },
+    })
+    await flushPromises()
+    const chosen = (): string[] =>
+      wrapper.findAll('select.field').map((each) => (each.element as HTMLSelectElement).value)
+    await wrapper.get('select.field').setValue('order_no')
+    await wrapper.findAll('select.field')[3]?.setValue('member')
+    await wrapper.get('details select').setValue('mdy')
+    await flushPromises()
+    const looks = (): number => calls.filter((call) => call.path.endsWith('/preview')).length
+    expect([looks(), chosen()]).toEqual([1, ['order_no', 'ordered_at', 'paid_amount', 'member']])
+    // Of another source, or another kind, what still fits stays.
+    wrapper.getComponent(SourcePicker).vm.$emit('update:modelValue', 'pos')
+    await flushPromises()
+    expect([looks(), chosen()]).toEqual([2, ['order_no', 'ordered_at', 'paid_amount', 'member']])
+    await wrapper.get('input[type=radio][value=members]').setValue()
+    await flushPromises()
+    expect([looks(), chosen()]).toEqual([3, ['', '', '', 'member']])
   })
 
   it('lets what a word of the status means be chosen, of another column too', async () => {

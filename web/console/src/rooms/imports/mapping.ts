@@ -32,6 +32,11 @@ export function mappingOf(preview: Preview, choices: Choices): Record<string, st
   return mapping
 }
 
+/** What was chosen by hand, as far as it fits another look at the file; "not used" was said of that kind only. */
+export function stillFits(made: Record<string, string>, sameKind: boolean): Record<string, string> {
+  return Object.fromEntries(Object.entries(made).filter(([, field]) => sameKind || field !== LEFT_OUT))
+}
+
 export interface Gaps {
   /** Fields that no column holds and that are needed. */
   missing: string[]

@@ -16,6 +16,8 @@ export interface Query<T> {
   reload: () => Promise<void>
 }
 
+const partsOf = (key: unknown): unknown[] => (Array.isArray(key) ? [...(key as unknown[])] : [key])
+
 export function useQuery<T>(read: (signal: AbortSignal) => Promise<T>, depends?: () => unknown): Query<T> {
   const data = shallowRef<T | null>(null)
   const error = shallowRef<Problem | null>(null)
@@ -38,11 +40,16 @@ export function useQuery<T>(read: (signal: AbortSignal) => Promise<T>, depends?:
     loading.value = false
   }
 
+  /** A list of the same parts is no change, however fresh the list is. */
+  function changed(now: unknown[], before: unknown[] | undefined): void {
+    if (now.length !== before?.length || now.some((part, place) => !Object.is(part, before[place]))) void reload()
+  }
+
   onScopeDispose(() => {
     running?.abort()
     running = null
   })
-  if (depends) watch(depends, reload, { immediate: true })
+  if (depends) watch(() => partsOf(depends()), changed, { immediate: true })
   else void reload()
   return reactive({ data, error, loading, reload }) as Query<T>
 }

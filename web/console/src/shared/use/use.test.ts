@@ -98,6 +98,18 @@ describe('useQuery', () => {
     scope.stop()
     expect(signals[2]?.aborted).toBe(true)
   })
+
+  it('does not read again when a fresh list holds the same parts', async () => {
+    const form = ref({ shop: 's1', note: '' })
+    const read = vi.fn(() => Promise.resolve(1))
+    within(() => useQuery(read, () => [form.value.shop]))
+    form.value = { ...form.value, note: 'x' }
+    await nextTick()
+    expect(read).toHaveBeenCalledTimes(1)
+    form.value = { ...form.value, shop: 's2' }
+    await nextTick()
+    expect(read).toHaveBeenCalledTimes(2)
+  })
 })
 
 describe('usePages', () => {
