@@ -27,10 +27,15 @@ class NotUtf8(NotCsv):
     message_en = "The file is UTF-16 without a BOM; save it as CSV in UTF-8 and import that"
 
 
+class NotATable(NotCsv):
+    message_zh = "文件里不是表格（像是图片、压缩包或加密的文件），请从原来的系统导出 CSV 或 Excel（.xlsx）再导入"
+    message_en = "The file holds no table (but a picture, an archive or the like); export it as CSV or Excel (.xlsx)"
+
+
 class SheetDamaged(ImportFileError):
     code = "import_sheet_damaged"
-    message_zh = "Excel 文件已损坏或不完整（{detail}），请用表格软件打开并另存一次"
-    message_en = "The Excel file is damaged or incomplete ({detail}); open it in a spreadsheet and save it again"
+    message_zh = "Excel 文件已损坏或不完整，请从原来的系统重新导出，或用表格软件打开并另存一次"
+    message_en = "The Excel file is damaged or incomplete; export it again, or open it and save it anew"
 
 
 class SheetTooBig(ImportFileError):

@@ -14,20 +14,21 @@ from litestar import Response, delete, get, post
 from litestar.exceptions import InternalServerException
 from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import HeaderParameter, JSONBody, PathParameter, QueryParameter
-from litestar.response import File
+from litestar.response import Stream
 
 from huimeng.infra.database import Connection
 from huimeng.infra.http import Req, caller, database, idempotency_key, raw, run_write
 from huimeng.infra.idempotency import once
+from huimeng.kernel.currency import Lang
 from huimeng.kernel.errors import InvalidInput, PermissionDenied, RequestTooSlow, TooBusy
 from huimeng.porting import schemas
 from huimeng.porting.errors import UploadBroken, UploadTypeUnsupported
-from huimeng.porting.rules.faults import FAULT_HEADER
+from huimeng.porting.rules.faults import FAULT_HEADER, FAULT_HEADER_ZH
 from huimeng.porting.rules.names import attachment, error_file_name
 from huimeng.porting.service import tasks
 from huimeng.porting.service.importing import ImportOptions, UnknownMemberPolicy, check_options
-from huimeng.porting.service.preview import Preview, bad_rows, preview
-from huimeng.porting.store.faults_file import BadRows
+from huimeng.porting.service.preview import Preview, bad_rows, likely_kind, preview
+from huimeng.porting.store.faults_file import BadRows, error_rows
 from huimeng.porting.store.tasks import Task
 from huimeng.porting.store.uploads import IMPORT_MAX_BYTES, Upload, Uploads
 
@@ -85,7 +86,8 @@ class _Receiving:
     "The body is a form with a part `file` (options may be fields), or the file itself; at most 1 GB. The work is done "
     "in the background: ask for the import by its id. Scope: imports:write. "
     "Errors: upload_broken, upload_too_large, request_too_slow, too_busy, import_file_empty, too_many_imports, "
-    "import_no_room, import_option_invalid, import_status_invalid, invalid_input.",
+    "import_no_room, import_option_invalid, import_status_invalid, invalid_input, import_not_csv, import_xls, "
+    "import_sheet_empty, import_sheet_protected, import_sheet_damaged, import_sheet_too_big, import_sheet_unsafe.",
     request_max_body_size=IMPORT_MAX_BYTES + 64 * 1024,
     responses={202: _IMPORT},
 )
@@ -93,7 +95,11 @@ async def create_import(
     request: Req,
     *,
     kind: Annotated[
-        schemas.ImportKind | None, QueryParameter(description="orders 订单, members 会员; needed here or in the form")
+        schemas.ImportKind | None,
+        QueryParameter(
+            description="orders 订单, members 会员，只收文件时可不填，按表头判断 / needed here or in the form, "
+            "unless the file is held: then it is what its header looks like"
+        ),
     ] = None,
     dry_run: Annotated[bool | None, QueryParameter(description="只核对，不写入 / check only")] = None,
     hold: Annotated[
@@ -147,6 +153,7 @@ async def _hand_in(request: Req) -> Response[bytes]:
     upload = await _receive(request, uploads, principal.merchant_id, content_type)
     try:
         wanted, options = _wanted(asked, upload)
+        kind = wanted.kind or await likely_kind(uploads, upload)
 
         async def produce() -> tuple[int, bytes]:
             if wanted.with_import is not None:
@@ -156,7 +163,7 @@ async def _hand_in(request: Req) -> Response[bytes]:
                 uploads,
                 upload,
                 merchant_id=principal.merchant_id,
-                kind=wanted.kind,
+                kind=kind,
                 file_name=wanted.file_name or upload.file_name or "",
                 options=options,
                 dry_run=wanted.dry_run,
@@ -204,12 +211,20 @@ async def get_import(request: Req, import_id: ImportId) -> schemas.ImportOut:
     "/v1/imports/{import_id:str}/errors",
     tags=["imports"],
     summary="错误行（CSV）/ the bad rows, as CSV",
-    description="每行：行号、列、值、代码、原因。没有错误时只有表头。A line for each bad row; only the header when all "
-    "rows are good. Scope: imports:read. Errors: import_not_found, import_not_over, import_files_deleted.",
+    description="每行：行号、列、值、代码、原因。没有错误时只有表头。lang=zh：中文表头与文件名，列的顺序不变。"
+    "A line for each bad row; only the header when all rows are good. With lang=zh the header and the file's name are "
+    "in Chinese, for who opens it in a spreadsheet; the columns and their order are the same. Scope: imports:read. "
+    "Errors: import_not_found, import_not_over, import_files_deleted.",
     media_type="text/csv",
     responses={200: ResponseSpec(str, description="CSV, UTF-8", media_type="text/csv", generate_examples=False)},
 )
-async def get_import_errors(request: Req, import_id: ImportId) -> Response[Any]:
+async def get_import_errors(
+    request: Req,
+    import_id: ImportId,
+    lang: Annotated[
+        Lang | None, QueryParameter(description="表头与文件名的语言 / language of the header and the file's name")
+    ] = None,
+) -> Stream:
     principal = _whole_merchant(request, "imports:read")
     async with database(request).tenant(principal.merchant_id) as conn:
         task = await tasks.get(conn, principal.merchant_id, import_id)
@@ -217,13 +232,12 @@ async def get_import_errors(request: Req, import_id: ImportId) -> Response[Any]:
         if path is not None:
             await tasks.record_download(conn, task)
     headers = {
-        "Content-Disposition": attachment(error_file_name(task.file_name), f"{task.kind}-errors.csv"),
+        "Content-Disposition": attachment(error_file_name(task.file_name, lang), f"{task.kind}-errors.csv"),
         "X-Content-Type-Options": "nosniff",
         "Cache-Control": "no-store",
     }
-    if path is None:
-        return Response("\ufeff" + ",".join(FAULT_HEADER) + "\r\n", media_type=_CSV, headers=headers)
-    return File(path, media_type=_CSV, headers=headers)
+    rows = error_rows(path, FAULT_HEADER_ZH if lang == "zh" else FAULT_HEADER)
+    return Stream(rows, media_type=_CSV, headers=headers)
 
 
 @get(
@@ -414,6 +428,8 @@ def _wanted(asked: dict[str, str], upload: Upload) -> tuple[schemas.ImportReques
         wanted = msgspec.convert({**asked, **upload.fields}, schemas.ImportRequest, strict=False)
     except msgspec.ValidationError as error:
         raise InvalidInput("form", str(error)[:300], "选项的名称或取值不符合接口要求") from error
+    if wanted.kind is None and not wanted.hold:
+        raise InvalidInput("kind", "needed, unless the file is held", "必填，只收文件（hold）时除外")
     told = {name: _texts(name, getattr(wanted, name)) for name in ("mapping", "statuses")}
     return wanted, _options({**msgspec.to_builtins(wanted), **told})
 

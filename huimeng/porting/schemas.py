@@ -20,11 +20,12 @@ DateOrder = Literal["mdy", "dmy"]
 class ImportRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What is asked for beside the file, as parameters of the address or fields of the form.
 
-    hold: it waits until it is said how to read it. mapping: a JSON object of column -> field; statuses: one of word ->
-    what it means; with_import: the import whose file is the other report of these orders.
+    kind: of a file that is held it may be left to the header. hold: it waits until it is said how to read it. mapping:
+    a JSON object of column -> field; statuses: one of word -> what it means; with_import: the import whose file is the
+    other report of these orders.
     """
 
-    kind: ImportKind
+    kind: ImportKind | None = None
     dry_run: bool = False
     hold: bool = False
     earn: bool = True

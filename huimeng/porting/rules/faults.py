@@ -187,6 +187,8 @@ class RowFault(msgspec.Struct, frozen=True):
 
 
 FAULT_HEADER = ("line", "column", "value", "code", "reason_zh", "reason_en", "business_day", "order_no")
+# The same columns for who reads them in a spreadsheet.
+FAULT_HEADER_ZH = ("行号", "列", "内容", "代码", "原因", "原因（英文）", "营业日", "订单号")
 
 
 def fault_cells(fault: RowFault) -> tuple[str, ...]:

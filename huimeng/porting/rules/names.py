@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from urllib.parse import quote
 
+from huimeng.kernel.currency import Lang
+
 _NAME_MAX = 200
 _STEM_MAX = 80
 _CHINESE = re.compile(r"[\u3400-\u9fff]")
@@ -17,10 +19,11 @@ def shown_name(given: str, kind: str) -> str:
     return name or kind
 
 
-def error_file_name(file_name: str) -> str:
-    """会员.xlsx -> 会员-错误.csv, members.xlsx -> members-errors.csv."""
+def error_file_name(file_name: str, lang: Lang | None = None) -> str:
+    """会员.xlsx -> 会员-错误.csv, members.xlsx -> members-errors.csv, unless it is told how to say it."""
     stem = (file_name.rpartition(".")[0] or file_name)[:_STEM_MAX].strip(" .")
-    return f"{stem}-{'错误' if _CHINESE.search(stem) else 'errors'}.csv"
+    chinese = lang == "zh" if lang else _CHINESE.search(stem)
+    return f"{stem}-{'错误' if chinese else 'errors'}.csv"
 
 
 def attachment(name: str, plain: str) -> str:

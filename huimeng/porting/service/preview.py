@@ -29,7 +29,7 @@ from huimeng.porting.store.folders import work_folder
 from huimeng.porting.store.glance import Glance, glance
 from huimeng.porting.store.mappings import load_mappings
 from huimeng.porting.store.tasks import Kind, Task
-from huimeng.porting.store.uploads import Uploads
+from huimeng.porting.store.uploads import Upload, Uploads
 
 _COLUMNS: Mapping[str, Mapping[str, Sequence[str]]] = {"orders": ORDER_FILE_COLUMNS, "members": MEMBER_COLUMNS}
 # Fields that are personal data whatever the column's name, as masked_cell knows them.
@@ -93,6 +93,16 @@ class Preview(msgspec.Struct, frozen=True, kw_only=True):
     status_column: str | None
     statuses: list[PreviewStatus]
     statuses_whole: bool
+
+
+async def likely_kind(uploads: Uploads, upload: Upload) -> Kind:
+    """What the header of a file that has just arrived looks like; ImportFileError when nobody can read it."""
+
+    def look() -> Kind:
+        with work_folder(uploads.work_dir) as folder:
+            return glance(upload.path, folder, None, {}).kind
+
+    return await asyncio.to_thread(look)
 
 
 async def preview(

@@ -73,7 +73,8 @@ async def add(
         files_deleted_at=None,
     )
     await store.insert(conn, task)
-    await _record(conn, task, "import.queued", dry_run=task.dry_run, file_size=task.file_size, options=options)
+    held = {"held": True} if hold else {}
+    await _record(conn, task, "import.queued", dry_run=task.dry_run, **held, file_size=task.file_size, options=options)
     uploads.keep(upload, merchant_id, task.import_id, task.file_name)
     return task
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import csv
 import fcntl
+from bisect import insort
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import IO, Self
@@ -76,9 +77,22 @@ class FaultFile:
             self._file.close()
 
 
+def error_rows(path: Path | None, header: Sequence[str]) -> Iterator[bytes]:
+    """The error file with another header, in pieces; None: there is nothing but the header."""
+    yield ("\ufeff" + ",".join(header) + "\r\n").encode()
+    if path is not None:
+        with path.open("rb") as file:
+            file.readline()
+            while piece := file.read(_PIECE_BYTES):
+                yield piece
+
+
+_PIECE_BYTES = 1 << 16
 # Rows of an error file that are counted by their reason while somebody waits.
 _COUNTED_ROWS = 200_000
 _WORDS_MAX = 100
+# Behind every line of a file.
+_LAST = 1 << 62
 
 
 class BadRow(msgspec.Struct, frozen=True):
@@ -118,7 +132,8 @@ class BadRows(msgspec.Struct, frozen=True):
 
 
 def read_faults(path: Path, limit: int) -> BadRows:
-    items: list[BadRow] = []
+    """The first in the order of their lines; those without one stand last."""
+    first: list[tuple[int, BadRow]] = []
     counts: Counter[str] = Counter()
     words: Counter[tuple[str, str]] = Counter()
     with path.open(encoding="utf-8-sig", newline="") as file:
@@ -131,11 +146,14 @@ def read_faults(path: Path, limit: int) -> BadRows:
             word = plain(row[1]), plain(row[2])
             if row[3] == "unknown_status" and (word in words or len(words) < _WORDS_MAX):
                 words[word] += 1
-            if len(items) < limit:
-                items.append(BadRow(int(row[0]) if row[0].isdecimal() else None, *map(plain, row[1:])))
+            line = int(row[0]) if row[0].isdecimal() else None
+            place = _LAST if line is None else line
+            if len(first) < limit or place < first[-1][0]:
+                insort(first, (place, BadRow(line, *map(plain, row[1:]))), key=lambda each: each[0])
+                del first[limit:]
         counted_all = next(rows, None) is None
     return BadRows(
-        items,
+        [row for _, row in first],
         [BadRowCount(code, count) for code, count in counts.most_common()],
         [UnknownStatus(column, word, count) for (column, word), count in words.most_common()],
         counted_all,

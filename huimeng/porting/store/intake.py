@@ -12,13 +12,10 @@ from typing import TYPE_CHECKING, Protocol, Self
 import msgspec
 
 from huimeng.porting.errors import (
-    FileUnreadable,
     NotAPair,
     NotCsv,
-    OldExcel,
     SheetDamaged,
     SheetEmpty,
-    SheetProtected,
     SheetTooBig,
 )
 from huimeng.porting.rules import platforms
@@ -36,6 +33,7 @@ from huimeng.porting.rules.summary import is_no_row
 from huimeng.porting.rules.swallowing import is_date, swallowed
 from huimeng.porting.rules.words import StatusWords
 from huimeng.porting.store.blocks import BLOCK_BYTES, Reading, Source, open_source
+from huimeng.porting.store.formats import format_of
 from huimeng.porting.store.pairs import join, without_repeats
 from huimeng.porting.store.sheet import Filler, Row, SheetReader
 from huimeng.porting.store.workbook import Sheet, Workbook
@@ -43,8 +41,6 @@ from huimeng.porting.store.workbook import Sheet, Workbook
 if TYPE_CHECKING:
     from _csv import Reader
 
-_ZIP = b"PK\x03\x04"
-_OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 _SHEETS_TRIED = 20
 # Where the header of a sheet has to be.
 _TOP_BYTES = 8 << 20
@@ -112,32 +108,15 @@ def take_in(path: Path, folder: Path, wish: Wish, tell: Tell = lambda done, tota
 
 def open_table(path: Path, folder: Path, names: Columns, wish: Wish, tell: Tell) -> _TextTable | _SheetTable:
     """Found by names; close() it. ImportFileError."""
-    try:
-        with path.open("rb") as file:
-            magic = file.read(8)
-    except OSError as error:
-        raise FileUnreadable(path=path.name, detail=error.strerror or "") from error
-    if magic == _OLE:
-        raise SheetProtected() if _is_encrypted(path) else OldExcel()
-    if magic.startswith(_ZIP):
+    kind = format_of(path)
+    if kind == "sheet":
         # Two workbooks of one import must not share their strings.
         place = folder / f"book-{len(list(folder.glob('book-*')))}"
         place.mkdir()
         return _SheetTable(path, place, names, wish, tell)
-    if magic.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+    if kind == "utf-16":
         path = _as_utf8(path, folder)
     return _TextTable(open_source(path, names, wish.mapping), tell)
-
-
-def _is_encrypted(path: Path) -> bool:
-    name = "EncryptedPackage".encode("utf-16-le")
-    with path.open("rb") as file:
-        rest = b""
-        while block := file.read(BLOCK_BYTES):
-            if name in rest + block:
-                return True
-            rest = block[-len(name) :]
-    return False
 
 
 def _as_utf8(path: Path, folder: Path) -> Path:

@@ -92,6 +92,38 @@ async def test_the_error_file_is_called_like_the_file(
         assert answer.headers.get_list("content-disposition") == [f'attachment; filename="{plain}"{more}']
 
 
+async def test_the_error_file_has_a_header_in_chinese_for_who_asks(till: httpx.AsyncClient, worker: Importer) -> None:
+    started, fine = await hand_in(till, BAD, file_name="bad-orders.csv"), await hand_in(till)
+    await worker.run_waiting()
+    address = f"/v1/imports/{started['import_id']}/errors"
+    plain, chinese, english = [await till.get(address, params=given) for given in ({}, {"lang": "zh"}, {"lang": "en"})]
+    header, rows = plain.text.split("\r\n", 1)
+    assert header == "\ufeffline,column,value,code,reason_zh,reason_en,business_day,order_no"
+    assert rows.count("\r\n") == 1 and "bad_amount" in rows
+    assert chinese.text == "\ufeff行号,列,内容,代码,原因,原因（英文）,营业日,订单号\r\n" + rows
+    assert english.text == plain.text
+    assert "bad-orders-%E9%94%99%E8%AF%AF.csv" in chinese.headers["content-disposition"]
+    assert chinese.headers["content-type"] == "text/csv; charset=utf-8"
+    empty = await till.get(f"/v1/imports/{fine['import_id']}/errors", params={"lang": "zh"})
+    assert empty.text == "\ufeff行号,列,内容,代码,原因,原因（英文）,营业日,订单号\r\n"
+
+
+async def test_bad_rows_come_in_the_order_of_their_lines(till: httpx.AsyncClient, worker: Importer) -> None:
+    rows = [f"B{n},2026-03-01 10:00:00,s1,{member},milk,{paid}" for n, member, paid in _MIXED]
+    started = await hand_in(till, ORDERS + "\n".join(rows) + "\n")
+    await worker.run_waiting()
+    address = f"/v1/imports/{started['import_id']}/bad-rows"
+    found = [(await till.get(address, params={"limit": limit})).json()["items"] for limit in (9, 2)]
+    assert [[(each["line"], each["code"]) for each in items] for items in found] == [
+        [(3, "unknown_member"), (4, "bad_amount"), (5, "unknown_member"), (6, "bad_amount")],
+        [(3, "unknown_member"), (4, "bad_amount")],
+    ]
+
+
+# Amounts are seen while the file is read, members only afterwards.
+_MIXED = ((1, "13800009901", "1"), (2, "", "ten"), (3, "13800009901", "1"), (4, "", "ten"))
+
+
 async def test_pages_newest_first(till: httpx.AsyncClient) -> None:
     ids = [(await hand_in(till))["import_id"] for _ in range(3)]
     page = (await till.get("/v1/imports", params={"limit": 2})).json()

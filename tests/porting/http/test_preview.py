@@ -7,8 +7,11 @@ from typing import Any
 import httpx
 import pytest
 
+from huimeng.entry.context import Context
+from huimeng.infra.audit import reading
 from huimeng.porting.jobs import Importer
-from tests.porting.handing import BAD, MEMBERS, ORDERS, hand_in, look
+from tests.conftest import Shop
+from tests.porting.handing import BAD, MEMBERS, ORDERS, hand_in, incoming, look
 from tests.served import caller, fresh, token
 
 STRANGE = "单据,成交于,门店,收到,谁\nA1,2026-03-01 10:00:00,s1,12.00,13800009901\nA2,2026-03-01 11:00:00,s1,3.00,\n"
@@ -84,6 +87,40 @@ async def test_members_are_known_by_their_header_and_masked(till: httpx.AsyncCli
     assert (held["kind"], seen["kind"], seen["likely_kind"]) == ("orders", "members", "members")
     samples = {each["name"]: each["samples"] for each in seen["columns"]}
     assert samples == {"external_id": ["V1"], "phone": ["138****9901"], "name": ["张*"], "points": ["120"]}
+
+
+async def _hold(till: httpx.AsyncClient, content: bytes, **options: str) -> httpx.Response:
+    given = {"hold": "true", "file_name": "表.xlsx", **options}
+    headers = fresh(**{"Content-Type": "application/octet-stream"})
+    return await till.post("/v1/imports", params=given, content=content, headers=headers)
+
+
+async def test_a_held_file_is_what_its_header_looks_like(till: httpx.AsyncClient, context: Context, shop: Shop) -> None:
+    assert (await _hold(till, MEMBERS.encode())).json()["kind"] == "members"
+    assert (await _hold(till, STRANGE.encode())).json()["kind"] == "orders"
+    assert (await _hold(till, MEMBERS.encode(), kind="orders")).json()["kind"] == "orders"
+    refused = await _hold(till, MEMBERS.encode(), hold="false")
+    assert (refused.status_code, refused.json()["field"]) == (400, "kind")
+    async with context.db.reader(shop.merchant_id) as conn:
+        found = await reading.entries(conn, shop.cell_id, reading.Filter(action="import.queued"), reading.NEWEST, 9)
+    said = [((each.after or {})["kind"], (each.after or {})["held"]) for each in found]
+    assert said == [(kind, True) for kind in ("orders", "orders", "members")]
+
+
+async def test_what_can_not_be_read_is_not_taken_in(till: httpx.AsyncClient, context: Context, shop: Shop) -> None:
+    for content, code in (
+        (b"\xff\xd8\xff\xe0" + bytes(range(256)) * 8, "import_not_csv"),
+        (b"PK\x03\x04" + b"rest" * 100, "import_sheet_damaged"),
+        (b"\n\n", "import_file_empty"),
+    ):
+        refused = await _hold(till, content)
+        assert (refused.status_code, refused.json()["code"]) == (400, code)
+        assert "zip" not in refused.json()["detail"]
+    assert (await till.get("/v1/imports")).json()["items"] == []
+    assert incoming(context) == []
+    async with context.db.reader(shop.merchant_id) as conn:
+        queued = reading.Filter(action="import.queued")
+        assert await reading.entries(conn, shop.cell_id, queued, reading.NEWEST, 9) == []
 
 
 async def test_a_platforms_export_is_known(till: httpx.AsyncClient) -> None:

@@ -137,3 +137,20 @@ test('days begin at their place, and details hold what the sentence has not said
   expect(linkOf({ ...ENTRY, object_kind: 'store', object_id: '4' })).toBe('/stores/4')
   expect(linkOf({ ...ENTRY, object_kind: 'import_job' })).toBeNull()
 })
+
+it('says of a file that waits only that it was uploaded', async () => {
+  const after = { kind: 'orders', file_name: '会员.csv', dry_run: true, file_size: 9, options: {} }
+  const queued = (more: object): Entry => ({
+    ...ENTRY,
+    action: 'import.queued',
+    object_kind: 'import',
+    object_id: '01a214c0-d1b6-7208-9e5f-02714721c4d8',
+    after: { ...after, ...more },
+  })
+  const items = [queued({ held: true }), { ...queued({}), seq: '11' }]
+  const answers = { ...ANSWERS, 'GET /v1/audit': { items, next_cursor: null } }
+  const { wrapper } = await mountPage(AuditPage, { path: '/audit', answers })
+  await flushPromises()
+  const said = wrapper.findAll('summary .said').map((each) => each.text())
+  expect(said).toEqual(['小林 上传了文件“会员.csv”，还没有试导', '小林 提交了订单文件“会员.csv”试导'])
+})

@@ -26,6 +26,7 @@ const text = (value: unknown): string => (typeof value === 'string' || typeof va
 
 /** Of which words the sentence is made, where the action alone doesn't tell. */
 function sayingOf({ action, after }: Entry): string {
+  if (action === 'import.queued' && after?.held === true) return 'import_held'
   if (action === 'import.queued' && after?.dry_run === true) return 'import_checked'
   if (action === 'staff.changed' && after?.locked_until === null) return 'staff_unlocked'
   return wordOf(action)
