@@ -356,5 +356,24 @@ def test_what_a_killed_import_left_goes_with_the_next(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize(("dry_run", "phase"), [(False, "write"), (True, "check")])
+async def test_the_progress_leaves_reading_when_reading_is_over(
+    bench: Bench, shop: Shop, tmp_path: Path, dry_run: bool, phase: str
+) -> None:
+    told: list[tuple[str, int, int]] = []
+
+    def progress(phase: str, done: int, total: int, counts: Mapping[str, int]) -> None:
+        told.append((phase, done, total))
+
+    rows = [f"R{n},2026-03-01 10:00:00,s1,1.00" for n in range(3)]
+    path = tmp_path / "orders.csv"
+    path.write_text("\n".join(["order_no,ordered_at,store,paid_amount", *rows, ""]))
+    await import_orders(bench, shop.merchant_id, path, ImportOptions(dry_run=dry_run), progress)
+    last = max(place for place, each in enumerate(told) if each[0] == "read")
+    now, done, total = told[last + 1]
+    assert (now, done) == (phase, 0)
+    assert told[-1] == (phase, total, total)
+
+
 def test_the_error_file_names_its_columns() -> None:
     assert FAULT_HEADER[:4] == ("line", "column", "value", "code")

@@ -37,6 +37,7 @@ async def check_orders(
     check = _Check(context, finder, options, errors, refunder)
     days = spill.days()
     total, done = sum(spill.lines(day) for day in days), 0
+    told("check", 0, total, check.counts, last=True)
     for day in days:
         for runs in spill.parts(day):
             await check.take(date.fromordinal(day), runs)

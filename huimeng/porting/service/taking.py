@@ -54,6 +54,10 @@ class _Flight(msgspec.Struct):
     def weight(self) -> int:
         return 0 if self.command is None else self.command.weight
 
+    @property
+    def is_over(self) -> bool:
+        return self.answer is None or self.answer.done()
+
 
 class OrderTaker:
     """Takes the days of a spill in order, beginning after the job's position."""
@@ -95,6 +99,8 @@ class OrderTaker:
         """The counts; what a killed run had taken after its position counts as created by this job."""
         days = spill.days()
         self._total = sum(spill.lines(day) for day in days)
+        # The first orders come back only after many were given.
+        self._told("write", 0, self._total, self._counts, last=True)
         after = self._job.position.toordinal() if self._job.position is not None else 0
         try:
             for day in days:
@@ -126,7 +132,7 @@ class OrderTaker:
             self._weight += flight.weight
             if number % _BREATH_ORDERS == 0:
                 await asyncio.sleep(0)
-            while self._weight > _WINDOW_WEIGHT:
+            while self._weight > _WINDOW_WEIGHT or (self._flights and self._flights[0].is_over):
                 await self._land()
         if closed:
             await self._refunder.closed(closed)
