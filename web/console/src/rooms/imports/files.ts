@@ -1,5 +1,5 @@
 /** Files before they are sent: which can be taken, what they are called, and templates to fill in. */
-import { upload } from '@/shared/api'
+import { api, upload } from '@/shared/api'
 import type { Task } from './task'
 
 export const ACCEPT = '.xlsx,.csv,.tsv,.txt'
@@ -16,10 +16,22 @@ export function wrongWith(file: { name: string; size: number }): Wrong | null {
   return file.size > MOST_BYTES ? 'too_big' : null
 }
 
-/** Held: nothing is done with it before its columns were looked at. Old orders earn nothing unless somebody says so. */
+/** Held: nothing is done with it before its columns were looked at; what it is its header says. Old orders earn nothing unless somebody says so. */
 export function handIn(file: File, told: (sent: number) => void, key: string, signal: AbortSignal): Promise<Task> {
-  const query = { kind: 'orders', hold: 'true', earn: 'false', file_name: file.name.slice(-200) }
+  const query = { hold: 'true', earn: 'false', file_name: file.name.slice(-200) }
   return upload<Task>('/v1/imports', query, file, { key, told, signal })
+}
+
+const REPORTS = ['taobao_orders', 'taobao_detail']
+
+/** Whether these are the two reports of one platform; when nobody can say they are two files. */
+export async function arePair(ids: string[]): Promise<boolean> {
+  const looks = ids.map(async (import_id) => {
+    const { data } = await api.GET('/v1/imports/{import_id}/preview', { params: { path: { import_id } } })
+    return data?.platform
+  })
+  const platforms = new Set<unknown>(await Promise.all(looks).catch(() => []))
+  return REPORTS.every((each) => platforms.has(each))
 }
 
 const TEMPLATES = {

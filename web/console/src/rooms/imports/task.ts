@@ -139,7 +139,7 @@ const ORDER = [
   'refunds_refused',
 ] as const
 export type Count = (typeof ORDER)[number]
-const ALWAYS = new Set<Count>(['created', 'unchanged', 'refused'])
+const ALWAYS = new Set<Count>(['created', 'unchanged'])
 
 export function countsOf(task: Task): { name: Count; count: number }[] {
   return ORDER.map((name) => ({ name, count: task.counts[name] ?? 0 })).filter(
