@@ -83,6 +83,7 @@ it('says that nobody was found', async () => {
     answers: { ...CATALOG, 'GET /v1/members': page(), 'POST /v1/members/search': page() },
   })
   expect(wrapper.text()).toContain('还没有会员')
+  expect(wrapper.findAll('.empty button').map((each) => each.text())).toEqual(['导入会员', '新建会员'])
   await wrapper.get('input').setValue('1234')
   await wrapper.get('form').trigger('submit')
   await flushPromises()

@@ -21,6 +21,7 @@ export default defineWords(
     found: '找到 {n} 位',
     none_yet: '还没有会员',
     none_yet_hint: '可以新建会员，也可以从 Excel 导入。',
+    import_members: '导入会员',
     erased: '已注销',
     nameless: '会员 {no}',
 
@@ -258,6 +259,7 @@ export default defineWords(
     found: '{n} found',
     none_yet: 'There are no members yet',
     none_yet_hint: 'Let one join here, or import them from Excel.',
+    import_members: 'Import members',
     erased: 'Erased',
     nameless: 'Member {no}',
 

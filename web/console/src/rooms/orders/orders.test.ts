@@ -103,7 +103,13 @@ it('tells in which time zone its times are', async () => {
 it('says that nothing meets the filters, and that there is nothing yet', async () => {
   const answers = { ...ANSWERS, 'GET /v1/orders': page() }
   expect((await mountPage(OrderList, { path: '/orders?no=X', answers })).wrapper.text()).toContain('没有符合条件的订单')
-  expect((await mountPage(OrderList, { path: '/orders', answers })).wrapper.text()).toContain('还没有订单')
+  const { wrapper, router } = await mountPage(OrderList, { path: '/orders', answers })
+  expect(wrapper.text()).toContain('还没有订单')
+  await wrapper.get('.empty button').trigger('click')
+  await flushPromises()
+  expect(router.currentRoute.value.fullPath).toBe('/imports/new')
+  const looking = await mountPage(OrderList, { path: '/orders', answers, permissions: ['orders:read'] })
+  expect(looking.wrapper.find('.empty button').exists()).toBe(false)
 })
 
 it('tells why an order earned what it earned', async () => {

@@ -35,6 +35,7 @@ export default defineWords(
     none_hint: '放宽时间或条件再看看。',
     none_yet: '还没有订单',
     none_yet_hint: '在收银台完成一单，或者从 Excel 导入。',
+    import_orders: '导入订单',
 
     goods: '商品',
     name: '名称',
@@ -114,6 +115,7 @@ export default defineWords(
     none_hint: 'Try a longer time or fewer filters.',
     none_yet: 'There are no orders yet',
     none_yet_hint: 'Complete one at the till, or import them from Excel.',
+    import_orders: 'Import orders',
 
     goods: 'Goods',
     name: 'Name',
