@@ -11,6 +11,7 @@ import { kept } from '@/shared/kept'
 import { defineRoom } from '@/shared/room'
 import { useSession } from '@/shared/session'
 import { answering, refusal, SESSION, type Answers, type Call } from '@/shared/testing/mount'
+import { soon } from '@/shared/testing/soon'
 import { i18n } from '@/shared/words'
 
 const page = (text: string) => async () => ({ default: { template: `<h1 tabindex="-1">${text}</h1>` } })
@@ -179,7 +180,7 @@ describe('whose session ends in the middle', () => {
   }
 
   async function dialogOpens(html: ReturnType<typeof mount>): Promise<void> {
-    await vi.waitFor(() => expect(html.find('dialog[open] h2').exists()).toBe(true))
+    await soon(() => expect(html.find('dialog[open] h2').exists()).toBe(true))
   }
 
   it('logs in over the page, and what was sent goes out again with its key', async () => {
@@ -187,11 +188,11 @@ describe('whose session ends in the middle', () => {
     expect(html.get('dialog[open]').text()).toContain('老王重新登录后接着做')
     expect(html.get<HTMLInputElement>('input[name=merchant]').element.value).toBe('shop')
     expect(html.get<HTMLInputElement>('input[name=login]').element.value).toBe('owner')
-    await vi.waitFor(() => expect(document.activeElement).toBe(html.get('input[name=password]').element))
+    await soon(() => expect(document.activeElement).toBe(html.get('input[name=password]').element))
     const read = ok(api.GET('/v1/stores'))
     await fill(html, { password: 'secret' })
     expect(await read).toEqual({ items: [] })
-    await vi.waitFor(() => expect(saved.mock.calls).toEqual([[{ store_id: 1 }]]))
+    await soon(() => expect(saved.mock.calls).toEqual([[{ store_id: 1 }]]))
     const told = sent('/v1/stores').map(({ headers, body }) => [
       headers.get('idempotency-key'),
       headers.get('x-csrf-token'),
@@ -236,7 +237,7 @@ describe('whose session ends in the middle', () => {
   it('goes to the log-in when they leave, and says why', async () => {
     const { html, router, saved, sent } = await interrupted(again)
     await html.get('dialog .leave button').trigger('click')
-    await vi.waitFor(() => expect(router.currentRoute.value.query).toEqual({ next: '/staff/new', expired: '1' }))
+    await soon(() => expect(router.currentRoute.value.query).toEqual({ next: '/staff/new', expired: '1' }))
     await flushPromises()
     expect(html.text()).toContain('登录已过期')
     expect(html.find('dialog[open]').exists()).toBe(false)
@@ -250,11 +251,11 @@ describe('whose session ends in the middle', () => {
       { 'POST /v1/session/password': { ...again, csrf_token: 'own' } },
     )
     await fill(html, { password: 'one-time' })
-    await vi.waitFor(() => expect(html.get('dialog[open] h2').text()).toBe('修改密码'))
+    await soon(() => expect(html.get('dialog[open] h2').text()).toBe('修改密码'))
     expect(saved).not.toHaveBeenCalled()
     for (const input of html.findAll('dialog input[type=password]')) await input.setValue('tea for two')
     await html.get('dialog form').trigger('submit')
-    await vi.waitFor(() => expect(saved.mock.calls).toEqual([[{ store_id: 1 }]]))
+    await soon(() => expect(saved.mock.calls).toEqual([[{ store_id: 1 }]]))
     expect(html.get<HTMLInputElement>('#typed').element.value).toBe('long and winding')
     expect(html.find('dialog[open] h2').exists()).toBe(false)
   })
@@ -266,7 +267,7 @@ describe('whose session ends in the middle', () => {
     // The server knows the new session, whichever window began it.
     await api.POST('/v1/session', { body: { merchant: 'shop', login: 'owner', password: 'x' } })
     dispatchEvent(new StorageEvent('storage', { key: 'huimeng.entered' }))
-    await vi.waitFor(() => expect(saved.mock.calls).toEqual([[{ store_id: 1 }]]))
+    await soon(() => expect(saved.mock.calls).toEqual([[{ store_id: 1 }]]))
     expect(sent('/v1/stores').at(-1)?.headers.get('x-csrf-token')).toBe('again')
     expect(html.find('dialog[open] h2').exists()).toBe(false)
   })

@@ -14,6 +14,7 @@ import {
 } from './bill'
 import { useSession } from '@/shared/session'
 import { answering, mountPage, refusal, tradingIn } from '@/shared/testing/mount'
+import { soon } from '@/shared/testing/soon'
 
 const STORE = {
   store_id: 7,
@@ -61,7 +62,7 @@ async function typed(answers: object) {
   const page = await mountPage(CashierPage, { path: '/cashier', answers: { ...ANSWERS, ...answers } })
   await page.wrapper.get('.amount').setValue('2５.80')
   // The quote waits a moment for more typing.
-  await vi.waitFor(() => expect(page.wrapper.text()).toContain('得 25 积分'))
+  await soon(() => expect(page.wrapper.text()).toContain('得 25 积分'))
   const orders = () => page.calls.filter((call) => call.method === 'POST' && call.path === '/v1/orders')
   const complete = async (): Promise<void> => {
     await page.wrapper.get('.finish').trigger('click')

@@ -5,6 +5,7 @@ import RefundForm from './RefundForm.vue'
 import { answer, asking } from '@/shared/confirm'
 import { mountPage, refusal, tradingIn, type Call } from '@/shared/testing/mount'
 import { LINE, SUMMARY } from '@/shared/testing/orders'
+import { soon } from '@/shared/testing/soon'
 import { ofMany, switchLang } from '@/shared/words'
 
 const ORDER: Order = {
@@ -67,7 +68,7 @@ it('says why it can not be refunded', async () => {
     props: PROPS,
     answers: { ...ANSWERS, 'POST /v1/orders/9216/refunds/quote': refused },
   })
-  await vi.waitFor(() => expect(wrapper.text()).toContain('订单已全部退款'))
+  await soon(() => expect(wrapper.text()).toContain('订单已全部退款'))
   const gone = { ...ANSWERS, 'GET /v1/orders/9216': { ...ORDER, status: 'voided' } }
   const over = await mountPage(RefundForm, { props: PROPS, answers: gone })
   expect(over.wrapper.text()).toContain('没有可退的了')
