@@ -148,7 +148,7 @@ def read_faults(path: Path, limit: int) -> BadRows:
                 words[word] += 1
             line = int(row[0]) if row[0].isdecimal() else None
             place = _LAST if line is None else line
-            if len(first) < limit or place < first[-1][0]:
+            if len(first) < limit or (first and place < first[-1][0]):
                 insort(first, (place, BadRow(line, *map(plain, row[1:]))), key=lambda each: each[0])
                 del first[limit:]
         counted_all = next(rows, None) is None
