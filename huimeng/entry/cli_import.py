@@ -48,6 +48,7 @@ _COUNTS = {
     "refunds_unchanged": "退款不变 refunds unchanged",
     "refunds_refused": "退款未导入 refunds refused",
     "left_out": "未完成的订单，未导入 orders not completed, left out",
+    "birthdays_left_out": "没有年份的生日，未带入 birthdays without a year, left out",
     "masked_numbers": "号码打了星号，按没有号码 masked numbers, taken as none",
     "no_rows": "合计等非数据行 totals and the like, left out",
 }

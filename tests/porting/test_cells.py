@@ -309,3 +309,33 @@ def test_a_value_in_the_error_file_can_always_be_written() -> None:
     row = fault_cells(RowFault(7, "bad_characters", "sku", "a\ud800\x00b" + "x" * 10_000))
     "".join(row).encode()
     assert all(len(cell) < 500 for cell in row)
+
+
+@pytest.mark.parametrize(
+    "cell", ["12345", "11111111111", "1380013800", "138001380001", "12345678901", "call me", "+1 23"]
+)
+def test_what_can_be_no_phone(cell: str) -> None:
+    with pytest.raises(CellFault) as fault:
+        cells.phone(cell, mainland=True)
+    assert fault.value.code == "bad_phone"
+
+
+@pytest.mark.parametrize(
+    "cell",
+    [
+        "13800138000",
+        "+86 138 0013 8000",
+        "021-12345678",
+        "62345678",
+        "400-812-3456",
+        "+1 202 555 0123",
+        "85291234567",
+        "",
+    ],
+)
+def test_what_can_be_a_phone(cell: str) -> None:
+    assert cells.phone(cell, mainland=True) == cell
+
+
+def test_other_countries_have_phones_of_their_own() -> None:
+    assert cells.phone("12025550123", mainland=False) == "12025550123"

@@ -131,15 +131,18 @@ async def test_bad_rows_are_reported(bench: Bench, shop: Shop, tmp_path: Path) -
         ROWS[1],
     ]
     result = await import_members(bench, shop.merchant_id, write(tmp_path / "members.csv", rows))
-    assert outcomes(result) == [2, 0, 0, 0, 2, 1]
-    assert (result.rows, result.bad_rows) == (6, 2)
+    assert outcomes(result) == [2, 0, 0, 0, 1, 1]
+    assert (result.rows, result.bad_rows) == (6, 3)
+    values = {(f["line"], f["column"]): f["value"] for f in error_rows(result.error_file)}
+    assert (values["3", "手机号"], values["6", "手机号"], values["7", "生日"]) == ("12", "call me", "1850-01-01")
     assert [(f["line"], f["column"], f["code"]) for f in error_rows(result.error_file)] == [
         ("3", "姓名", "bad_characters"),
+        ("3", "手机号", "bad_phone"),
         ("3", "生日", "bad_date"),
         ("3", "积分", "bad_points"),
         ("3", "积分有效期", "bad_date"),
         ("5", "", "no_identity"),
-        ("6", "手机号", "not_valid"),
+        ("6", "手机号", "bad_phone"),
         ("7", "生日", "not_valid"),
     ]
 
@@ -153,6 +156,29 @@ async def test_a_dry_run_says_what_an_import_would_do(bench: Bench, shop: Shop, 
     assert await book(bench.db, shop) == before
     real = await import_members(bench, shop.merchant_id, path)
     assert outcomes(dry) == outcomes(real) == [1, 0, 2, 1, 0, 1]
+
+
+async def test_a_conflict_within_a_file_names_the_other_line(bench: Bench, shop: Shop, tmp_path: Path) -> None:
+    path = write(tmp_path / "a.csv", [ROWS[0], ROWS[1], ["m1", "王五", *ROWS[0][2:]], [*ROWS[1][:5], "7", "", "", ""]])
+    for dry_run in (True, False):
+        result = await import_members(bench, shop.merchant_id, path, ImportOptions(dry_run=dry_run))
+        told = [(f["line"], f["column"], f["value"], f["reason_en"]) for f in error_rows(result.error_file)]
+        assert told[0][:3] == ("4", "姓名", "王五")
+        assert told[0][3].endswith("nothing changed: name (line 2 is the same member)")
+    again = await import_members(bench, shop.merchant_id, write(tmp_path / "b.csv", [["m1", "王五", *ROWS[0][2:]]]))
+    assert error_rows(again.error_file)[0]["reason_en"].endswith("nothing changed: name")
+
+
+async def test_what_can_be_no_birthday_costs_no_member(bench: Bench, shop: Shop, tmp_path: Path) -> None:
+    rows = [
+        ["m1", "", "", "0000-00-00", "0000-00-00 00:00:00", "1,200分", "0000-00-00", "", ""],
+        ["m2", "", "", "5月1日", "", "300 积分", "", "", ""],
+        ["m3", "", "", "13月1日", "", "", "", "", ""],
+    ]
+    result = await import_members(bench, shop.merchant_id, write(tmp_path / "a.csv", rows))
+    assert (outcomes(result), result.counts["birthdays_left_out"]) == ([2, 0, 0, 0, 0, 2], 1)
+    assert [(f["line"], f["code"]) for f in error_rows(result.error_file)] == [("4", "bad_date")]
+    assert await book(bench.db, shop) == [(Unit.POINTS, 300), (Unit.POINTS, 1200)]
 
 
 async def both_ways(bench: Bench, shop: Shop, path: Path) -> tuple[ImportResult, ImportResult]:
@@ -177,9 +203,9 @@ async def test_a_dry_run_sees_who_comes_twice_in_the_file(bench: Bench, shop: Sh
     assert outcomes(dry) == outcomes(real) == [702, 1, 2, 3, 0, 1]
     assert error_rows(dry.error_file) == error_rows(real.error_file)
     assert [(f["line"], f["reason_en"].rpartition(": ")[2]) for f in error_rows(dry.error_file)] == [
-        ("705", "name"),
+        ("705", "name (line 2 is the same member)"),
         ("708", "identities"),
-        ("709", "points, growth"),
+        ("709", "points, growth (line 2 is the same member)"),
     ]
 
 

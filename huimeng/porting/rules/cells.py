@@ -10,7 +10,9 @@ from functools import lru_cache
 from typing import Generic, TypeVar
 
 from huimeng.kernel.currency import step_fen, written_as
+from huimeng.kernel.errors import InvalidInput
 from huimeng.kernel.money import FEN_MAX, parse_fen
+from huimeng.member.kinds import normalise_phone
 from huimeng.porting.rules import dates
 from huimeng.porting.rules.faults import CellFault, mark_in
 
@@ -19,12 +21,15 @@ T = TypeVar("T")
 CELL_CHARACTERS = 65_536
 QUANTITY_MAX = 10**9 - 1
 POINTS_MAX = 10**12
+_PHONE_DIGITS = 7
+_LEAP_YEAR = 2000
 _EARLIEST = datetime(1990, 1, 1, tzinfo=UTC)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 
 # What no text may hold: control characters, lone surrogates.
 UNTEXT = re.compile(r"[\x00-\x08\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
+_MOBILE = re.compile(r"1[3-9]\d{9}\Z", re.ASCII)
 _SPACES = re.compile(r"\s+")
 # Thousands are grouped by a comma, and only in threes: 1,23 is not 123.
 _GROUPED = re.compile(r"[+-]?\d{1,3}(?:,\d{3})+(?:\.\d*)?\Z", re.ASCII)
@@ -36,6 +41,10 @@ _BRACKETS = re.compile(r"\(([^()+-]+)\)\Z")
 _MASKED = re.compile(r"[*\u2022\u25cf]{2}|\A'?\d+[xX\u00d7]{3,}\d*\Z|\A(?:##|\$\$)")
 # ="0123" is how a file keeps a spreadsheet from reading a number.
 _WRAPPED = re.compile(r'="?(.*?)"?\Z', re.DOTALL)
+_POINTS_UNIT = re.compile(r"(?<=\d)\s*(?:积?分|点|points?|pts?)\Z", re.IGNORECASE)
+# How a database writes that there is no date.
+_NO_DATE = re.compile(r"0000[-/.]?00[-/.]?00(?:[ T]00:00(?::00(?:\.0+)?)?)?\Z", re.ASCII)
+_NO_YEAR = re.compile(r"(?:--|0000[-/])?(\d{1,2})[-/.月](\d{1,2})日?\Z", re.ASCII)
 _SCIENTIFIC = re.compile(r"-?\d(?:\.\d+)?E\+\d{2,3}\Z", re.IGNORECASE | re.ASCII)
 
 
@@ -181,10 +190,11 @@ def quantity(cell: str) -> str:
 
 
 def whole_number(cell: str) -> int:
-    """Points or growth; an empty cell is 0, and 100.00 of a spreadsheet is 100."""
+    """Points or growth; an empty cell is 0, 100.00 of a spreadsheet is 100, and so is 100分."""
     plain = _plain(cell)
     if not plain:
         return 0
+    plain = _POINTS_UNIT.sub("", plain)
     match = _NUMBER.match(plain.replace(",", "") if _GROUPED.match(plain) else plain)
     if match is None or (match.group(3) or "").strip("0") or (match.group(1) == "-" and match.group(2).strip("0")):
         raise CellFault("bad_points")
@@ -231,6 +241,39 @@ def from_microseconds(value: int) -> datetime:
 
 
 def calendar_day(cell: str, order: str = "") -> date | None:
-    """A date without a time of day; None for an empty cell."""
+    """A date without a time of day; None for an empty cell, or one of a database."""
     plain = _plain(cell)
-    return dates.read(plain, order, "bad_date").at.date() if plain else None
+    return None if not plain or _NO_DATE.match(plain) else dates.read(plain, order, "bad_date").at.date()
+
+
+def is_no_date(cell: str) -> bool:
+    """Whether a date is left empty, as a file or a database does it."""
+    plain = _plain(cell)
+    return not plain or _NO_DATE.match(plain) is not None
+
+
+def has_no_year(cell: str) -> bool:
+    """Whether a birthday tells month and day only."""
+    match = _NO_YEAR.match(_plain(cell))
+    try:
+        return match is not None and bool(date(_LEAP_YEAR, int(match[1]), int(match[2])))
+    except ValueError:
+        return False
+
+
+def phone(cell: str, *, mainland: bool) -> str:
+    """A phone number as written; "" for an empty or masked one.
+
+    CellFault for what can't be anybody's: too short (12345), the same digit throughout, and in mainland China a 1 that
+    begins no mobile number of 11 digits.
+    """
+    value = person_code(cell, 40)
+    if value:
+        try:
+            number = normalise_phone(value)
+        except InvalidInput as error:
+            raise CellFault("bad_phone") from error
+        short, same = len(number) < _PHONE_DIGITS, len(set(number.lstrip("+"))) == 1
+        if short or same or (mainland and number[0] == "1" and not _MOBILE.match(number)):
+            raise CellFault("bad_phone")
+    return value

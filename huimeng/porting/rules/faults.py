@@ -126,6 +126,10 @@ REASONS: dict[str, tuple[str, str]] = {
         "会员编号、手机号、卡号至少填一项",
         "at least one of member id, phone and card number is needed",
     ),
+    "bad_phone": (
+        "不像电话号码：手机号应为 11 位数字，座机带区号，外国号码前面加 + 和国家代码",
+        "can't be a phone number: a mobile number has 11 digits, a foreign one begins with + and its country",
+    ),
     "masked_number": (
         "号码打了星号，认不出是谁：请导出完整的号码，或补上会员编号、卡号",
         "the number is masked, so it is nobody's; export it whole, or add a member id or card number",

@@ -42,15 +42,25 @@ class MemberRecord(msgspec.Struct, frozen=True):
     lots: Lots
     growth: int
 
+    def given(self, field: str) -> str:
+        """What the row says of a field, as far as one cell does."""
+        value = next((each.value for each in self.member.identities if each.kind == field), None)
+        value = value or getattr(self.member, field, "")
+        return shown(str(value)) if isinstance(value, (str, date)) else ""
+
 
 class MemberSettings(msgspec.Struct, frozen=True):
-    """source_timezone is the zone of times without one; points expire at the end of a day in the merchant's."""
+    """source_timezone is the zone of times without one; points expire at the end of a day in the merchant's.
+
+    mainland: phones without a country are those of mainland China.
+    """
 
     timezone: str
     source_timezone: str
     latest: datetime
     far: datetime
     date_order: str = ""
+    mainland: bool = True
 
 
 class MemberRows:
@@ -65,6 +75,8 @@ class MemberRows:
         # Rows with a masked number that are somebody's all the same.
         self.masked_numbers = 0
         self.records: list[MemberRecord] = []
+        # Members taken without a birthday, because theirs has no year.
+        self.birthdays_left_out = 0
         self._header = header
         self._report = report
         self._open: MemberRecord | None = None
@@ -75,10 +87,13 @@ class MemberRows:
         self._free = [header.places[field] for field in _FREE if field in header.places]
 
         def past(cell: str) -> datetime | None:
-            return cells.moment(cell, source, settings.latest, order) if cell.strip() else None
+            return None if cells.is_no_date(cell) else cells.moment(cell, source, settings.latest, order)
+
+        def birthday(cell: str) -> date | None:
+            return None if cells.has_no_year(cell) else cells.calendar_day(cell, order)
 
         def expiry(cell: str) -> datetime | None:
-            if cell.strip().lower() in _NEVER:
+            if cell.strip().lower() in _NEVER or cells.is_no_date(cell):
                 return None
             if _DAY_ONLY.match(cell):
                 day = cells.calendar_day(cell, order)
@@ -90,9 +105,9 @@ class MemberRows:
         self._parsers: dict[str, Callable[[str], Any]] = {
             "external_id": lambda cell: cells.person_code(cell, 64),
             "name": lambda cell: cells.text(cell, 64),
-            "phone": lambda cell: cells.person_code(cell, 40),
+            "phone": lambda cell: cells.phone(cell, mainland=settings.mainland),
             "card_no": lambda cell: cells.person_code(cell, 64),
-            "birthday": Memo(lambda cell: cells.calendar_day(cell, order)).__getitem__,
+            "birthday": Memo(birthday).__getitem__,
             "registered_at": past,
             "join_source": Memo(lambda cell: cells.text(cell, 64)).__getitem__,
             "points": Memo(cells.whole_number).__getitem__,
@@ -149,6 +164,15 @@ class MemberRows:
             self.records.append(self._open)
         self._open = None
 
+    def told(self) -> dict[str, int]:
+        """Counts that most files have nothing of."""
+        found = {
+            "no_rows": self.no_rows,
+            "masked_numbers": self.masked_numbers,
+            "birthdays_left_out": self.birthdays_left_out,
+        }
+        return {name: count for name, count in found.items() if count}
+
     def column(self, field: str) -> str:
         """The field's column as the file calls it."""
         return self._header.name_of(field)
@@ -180,6 +204,7 @@ class MemberRows:
                 self._report(each)
             return
         self.masked_numbers += masked is not None
+        self.birthdays_left_out += cells.has_no_year(self._cell(row, "birthday"))
         self._add(_record(line, values))
 
     def _masked(self, row: list[str]) -> str | None:

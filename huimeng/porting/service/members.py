@@ -96,9 +96,7 @@ async def import_members(
             work = _MemberImport(context, merchant, keys, options, errors, told, job, expected)
             await work.run(source, header)
             kept = errors.close()
-    for name, count in (("no_rows", work.reader.no_rows), ("masked_numbers", work.reader.masked_numbers)):
-        if count:
-            work.counts[name] = count
+    work.counts |= work.reader.told()
     return ImportResult(
         kind="members",
         dry_run=options.dry_run,
@@ -123,6 +121,7 @@ class _Outcome(msgspec.Struct, frozen=True):
     name: str
     opened: bool = False
     fault: RowFault | None = None
+    member_id: int | None = None
 
 
 class _MemberImport:
@@ -162,6 +161,7 @@ class _MemberImport:
             latest=settings_latest(self._now),
             far=datetime(2199, 12, 31, tzinfo=self._now.tzinfo),
             date_order=self._options.date_order,
+            mainland=self._merchant.currency == "CNY",
         )
         self.reader = MemberRows(header, settings, self._errors.add)
         reading = Reading(source, self.reader, source.start, source.size, source.header_lines, block_bytes=_BLOCK_BYTES)
@@ -200,18 +200,22 @@ class _MemberImport:
         line, task = self._flights[0]
         outcome = await task
         self._flights.popleft()
-        self._count(outcome)
+        self._count(line, outcome)
         self.counts["line"] = line
         if self._job is not None and time.monotonic() - self._saved_at >= _JOB_SAVED_SECONDS:
             self._errors.flush()
             await keep_job(self._context, self._merchant.merchant_id, self._job, None, self.counts)
             self._saved_at = time.monotonic()
 
-    def _count(self, outcome: _Outcome) -> None:
+    def _count(self, line: int, outcome: _Outcome) -> None:
         self.counts[outcome.name] += 1
         self.counts["openings_created"] += outcome.opened
-        if outcome.fault is not None:
-            self._errors.add(outcome.fault)
+        fault, member_id = outcome.fault, outcome.member_id
+        if fault is not None:
+            before = None if member_id is None else self._expected.line_of(member_id)
+            self._errors.add(fault if before is None else _beside(fault, before))
+        elif member_id is not None:
+            self._expected.keep_line(member_id, line)
 
     async def _one(self, record: MemberRecord) -> _Outcome:
         try:
@@ -221,7 +225,7 @@ class _MemberImport:
             opened = "" if opening is None else (await send(self._context.teller, opening)).value.outcome
         except BusinessError as refusal:
             return _refused(record, refusal, self.reader)
-        return _outcome(record, done, opened)
+        return _outcome(record, done, opened, self.reader)
 
     async def _check(self, records: Sequence[MemberRecord]) -> None:
         """What _one would come to, for many at once, after all rows before them."""
@@ -246,9 +250,9 @@ class _MemberImport:
             if refused:
                 outcomes[record.line] = _refused(record, refused[0], self.reader)
             else:
-                outcomes[record.line] = _outcome(record, done, "" if told is None else told.outcome)
+                outcomes[record.line] = _outcome(record, done, "" if told is None else told.outcome, self.reader)
         for record in records:
-            self._count(outcomes[record.line])
+            self._count(record.line, outcomes[record.line])
 
     async def _rehearse(self, commands: Sequence[Command]) -> list[Any]:
         async with self._context.db.reader(self._merchant.merchant_id) as conn:
@@ -260,17 +264,27 @@ class _MemberImport:
         return OpenBalance(self._cell_id, done.member_id, Opening(record.lots, record.growth), self._now)
 
 
-def _outcome(record: MemberRecord, done: ImportOutcome, opened: str) -> _Outcome:
+def _outcome(record: MemberRecord, done: ImportOutcome, opened: str, reader: MemberRows) -> _Outcome:
+    member_id = done.member_id
     if done.outcome == "conflict":
-        return _Outcome("conflict", fault=_conflict(record, done.differs))
+        return _Outcome("conflict", fault=_conflict(record, done.differs, reader), member_id=member_id)
     if opened == "conflict":
-        return _Outcome("conflict", fault=_conflict(record, ("points", "growth")))
-    return _Outcome(done.outcome, opened == "created")
+        return _Outcome("conflict", fault=_conflict(record, ("points", "growth"), reader), member_id=member_id)
+    return _Outcome(done.outcome, opened == "created", member_id=member_id)
 
 
-def _conflict(record: MemberRecord, fields: Sequence[str]) -> RowFault:
+def _conflict(record: MemberRecord, fields: Sequence[str], reader: MemberRows) -> RowFault:
+    """With what the row says, where one cell does; what is stored stays sealed."""
     zh = "、".join(_LABELS.get(field, field) for field in fields)
-    return RowFault(record.line, "conflict", note=zh, note_en=", ".join(fields))
+    value = record.given(fields[0])
+    column = reader.column(fields[0]) if value else ""
+    return RowFault(record.line, "conflict", column, value, zh, note_en=", ".join(fields))
+
+
+def _beside(fault: RowFault, line: int) -> RowFault:
+    """Of a member that an earlier line of the file is about too."""
+    zh, en = f"{fault.note}（本文件第 {line} 行也是这位会员）", f"{fault.note_en} (line {line} is the same member)"
+    return msgspec.structs.replace(fault, note=zh, note_en=en)
 
 
 def _refused(record: MemberRecord, refusal: BusinessError, reader: MemberRows) -> _Outcome:
@@ -278,6 +292,8 @@ def _refused(record: MemberRecord, refusal: BusinessError, reader: MemberRows) -
         field = str(refusal.fields["field"])
         column = reader.column(_FIELDS.get(field, field))
         zh, en = str(refusal.fields["reason_zh"]), str(refusal.fields["reason"])
-        return _Outcome("refused", fault=RowFault(record.line, "not_valid", column, "", zh, note_en=en))
+        return _Outcome(
+            "refused", fault=RowFault(record.line, "not_valid", column, record.given(field), zh, note_en=en)
+        )
     zh, en = refusal.text("zh"), refusal.text("en")
     return _Outcome("refused", fault=RowFault(record.line, "refused", note=zh, note_en=en))

@@ -1,4 +1,4 @@
-"""What the rows of a members file would have written so far, while it is only checked.
+"""What the rows of a members file would have written so far, while it is only checked; and each member's first line.
 
 It lies in a small database in the folder of the import, so that memory stays small whatever the file holds.
 """
@@ -57,6 +57,7 @@ class ExpectedMembers:
             self._database.execute(f"pragma {pragma}")
         for shelf in _KEPT:
             self._database.execute(f"create table {shelf} (key blob primary key, row blob) without rowid")
+        self._database.execute("create table line (member integer primary key, line int) without rowid")
         self._database.execute("begin")
 
     def find(self, shelf: str, keys: Sequence[Key]) -> Mapping[Key, Any]:
@@ -77,6 +78,14 @@ class ExpectedMembers:
                 f"insert or replace into {shelf} values (?, ?)",
                 [(_encode(key), packed(row)) for key, row in rows.items()],
             )
+
+    def keep_line(self, member_id: int, line: int) -> None:
+        """The first line that is about a member."""
+        self._database.execute("insert or ignore into line values (?, ?)", (member_id, line))
+
+    def line_of(self, member_id: int) -> int | None:
+        found = self._database.execute("select line from line where member = ?", (member_id,)).fetchone()
+        return None if found is None else int(found[0])
 
     def close(self) -> None:
         self._database.close()

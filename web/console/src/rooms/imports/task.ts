@@ -133,6 +133,7 @@ const ORDER = [
   'refunds_unchanged',
   'left_out',
   'masked_numbers',
+  'birthdays_left_out',
   'no_rows',
   'conflict',
   'refused',
