@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from huimeng.kernel.times import business_day, zone
-from huimeng.order.rules import LINES_MAX, only_gives_back
+from huimeng.order.rules import LINES_MAX
 from huimeng.porting.rules import cells, words
 from huimeng.porting.rules.cells import Memo
 from huimeng.porting.rules.columns import Header
@@ -467,8 +467,9 @@ def _belongs(clue: _Clue | None, head: _HeadCells) -> bool:
 
 
 def is_return(lines: Sequence[Line]) -> bool:
-    """Whether all of it is given back: no line is sold, and at least one is returned."""
-    return only_gives_back((line[1], line[3]) for line in lines)
+    """Whether all is given back: no line is sold, at least one is returned; of a refund one sign is enough."""
+    given = [line[3] < 0 or line[1].startswith("-") for line in lines]
+    return any(given) and all(back or line[3] == 0 for back, line in zip(given, lines, strict=True))
 
 
 def _taint(run: Run, line: int) -> Run:
