@@ -212,7 +212,7 @@ export default defineWords(
     to_rule: '看这条规则',
     stale: '草稿刚被别人改过。你填写的还在；载入最新内容后再改。',
     take_newest: '载入最新内容',
-    rule_moved: '这条规则刚被别人改过，还没有发布。你填写的还在下面；对照过现在的规则再发布。',
+    rule_moved: '这条规则刚被别人改过，你的改动还没有发布。填写的都还在；对照过现在的规则再发布。',
     compare: '对照现在的规则',
     off: '停用',
     off_ask: '停用“{name}”？',
@@ -447,7 +447,7 @@ export default defineWords(
     stale: 'Somebody else has just changed the draft. What you typed is kept; load the newest before you go on.',
     take_newest: 'Load it as it is now',
     rule_moved:
-      'Somebody has just changed this rule; nothing is published yet. What you typed is still below: compare it, then publish.',
+      'Somebody has just changed this rule; yours is not published yet. What you typed is still here: compare it, then publish.',
     compare: 'Compare with the rule as it is now',
     off: 'Switch off',
     off_ask: 'Switch “{name}” off?',
