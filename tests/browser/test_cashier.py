@@ -188,6 +188,8 @@ def test_a_sale_by_thumb(cafe: Cafe, window: Open) -> None:
     for key in "12.5":
         page.get_by_role("button", name=key, exact=True).tap()
     expect(page.get_by_label("金额", exact=True)).to_have_value("12.5")
+    # While a quote is on its way the one before is dimmed.
+    seat.settle()
     seat.picture("keypad")
     seat.check_width()
     seat.check_access()
