@@ -18,7 +18,15 @@ from huimeng.infra.database import Database
 from huimeng.merchant.service import load_stores
 from huimeng.porting.errors import BadImportOption, ImportRunning, MissingColumns
 from huimeng.porting.rules.faults import FAULT_HEADER
-from huimeng.porting.service import ImportOptions, ImportResult, import_members, import_orders, reading, taking
+from huimeng.porting.service import (
+    ImportOptions,
+    ImportResult,
+    import_members,
+    import_orders,
+    importing,
+    reading,
+    taking,
+)
 from huimeng.porting.store.faults_file import FaultFile
 from huimeng.porting.store.folders import work_folder
 from tests.conftest import Shop, make_shop
@@ -356,23 +364,29 @@ def test_what_a_killed_import_left_goes_with_the_next(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize(("dry_run", "phase"), [(False, "write"), (True, "check")])
+# Three orders of one line; each is told of when it is taken, and a day when it is checked.
+@pytest.mark.parametrize(("dry_run", "phase", "told"), [(False, "write", [0, 2, 4, 6, 6]), (True, "check", [0, 6])])
 async def test_the_progress_leaves_reading_when_reading_is_over(
-    bench: Bench, shop: Shop, tmp_path: Path, dry_run: bool, phase: str
+    bench: Bench,
+    shop: Shop,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    dry_run: bool,
+    phase: str,
+    told: list[int],
 ) -> None:
-    told: list[tuple[str, int, int]] = []
+    monkeypatch.setattr(importing, "_TOLD_SECONDS", 0)
+    heard: list[tuple[str, int, int]] = []
 
     def progress(phase: str, done: int, total: int, counts: Mapping[str, int]) -> None:
-        told.append((phase, done, total))
+        heard.append((phase, done, total))
 
     rows = [f"R{n},2026-03-01 10:00:00,s1,1.00" for n in range(3)]
     path = tmp_path / "orders.csv"
     path.write_text("\n".join(["order_no,ordered_at,store,paid_amount", *rows, ""]))
     await import_orders(bench, shop.merchant_id, path, ImportOptions(dry_run=dry_run), progress)
-    last = max(place for place, each in enumerate(told) if each[0] == "read")
-    now, done, total = told[last + 1]
-    assert (now, done) == (phase, 0)
-    assert told[-1] == (phase, total, total)
+    assert heard[-len(told) - 1][0] == "read"
+    assert heard[-len(told) :] == [(phase, done, told[-1]) for done in told]
 
 
 def test_the_error_file_names_its_columns() -> None:

@@ -144,7 +144,7 @@ class OrderTaker:
             return _Flight(day, 0, fault=_dated(found, date_of_day))
         if found.status == "open":
             self._refunder.counts["left_out"] += 1
-            return _Flight(day, 0)
+            return _Flight(day, _spilled(found))
         store_id = found.store if isinstance(found.store, int) else self._stores.get(found.store)
         member_id = self._finder.known.get(found.member) if found.member else None
         code = ""
@@ -152,16 +152,16 @@ class OrderTaker:
             code = "unknown_store"
         elif found.status == "closed":
             closed.append((found, order_input(found, self._options.source, date_of_day, store_id, None)))
-            return _Flight(day, len(found.lines))
+            return _Flight(day, _spilled(found))
         elif found.member and member_id is None and self._options.unknown_member != "anonymous":
             code = "unknown_member"
         if store_id is None or code:
             value = str(found.store) if code == "unknown_store" else found.member
             fault = RowFault(found.first_line, code, value=shown(value), order_no=found.order_no)
-            return _Flight(day, len(found.lines), fault=_dated(fault, date_of_day))
+            return _Flight(day, _spilled(found), fault=_dated(fault, date_of_day))
         order = order_input(found, self._options.source, date_of_day, store_id, member_id)
         command = ImportOrder(self._cell_id, order, self._options.earn, _IMPORTED_AS[found.status])
-        return _Flight(day, len(found.lines), command=command, draft=found)
+        return _Flight(day, _spilled(found), command=command, draft=found)
 
     async def _land(self) -> None:
         """The oldest flight's outcome; commands are answered in the order in which they were given."""
@@ -239,6 +239,11 @@ class OrderTaker:
 
         for chunk in _chunks(unknown, 500):
             await asyncio.gather(*map(create, chunk))
+
+
+def _spilled(draft: Draft) -> int:
+    """As the spill counts: each line, and the order itself."""
+    return len(draft.lines) + 1
 
 
 def _chunks(names: list[str], size: int) -> Iterator[list[str]]:
