@@ -79,6 +79,7 @@ describe('two files that were dropped together', () => {
       return [said, body.with_import]
     }
     const [wrong, none] = await sent(failed, null)
+    expect(wrong).not.toContain('和另一份报表')
     expect(wrong).toContain('这个文件和“会员.csv”不是同一平台的两份报表')
     expect(none).toBeNull()
     const [right, gone] = await sent({ ...TASK, settings }, 'taobao_orders')
@@ -118,6 +119,7 @@ describe('what a page says', () => {
     const wrapper = await opened({}, { [`GET /v1/imports/${ID}/preview`]: damaged })
     const offered = wrapper.findAll('[role=alert] button').map((each) => each.text())
     expect(offered).toEqual(['换一个文件', '不导了'])
+    expect(wrapper.text()).not.toContain('没有加载出来')
   })
 
   it('asks beside the columns for the store that no column says', async () => {

@@ -5,6 +5,7 @@ import BaseChart from './BaseChart.vue'
 import CatalogPicker from './CatalogPicker.vue'
 import ConfirmHost from './ConfirmHost.vue'
 import DataTable from './DataTable.vue'
+import ErrorState from './ErrorState.vue'
 import FormField from './FormField.vue'
 import MemberPicker from './MemberPicker.vue'
 import MoneyInput from './MoneyInput.vue'
@@ -15,12 +16,27 @@ import ToastHost from './ToastHost.vue'
 import WorkProgress from './WorkProgress.vue'
 import ZonePicker from './ZonePicker.vue'
 import { dressed } from './chart-look'
+import { Problem } from '@/shared/api'
 import { confirm } from '@/shared/confirm'
 import { moneyInField } from '@/shared/format'
 import { searchesFor } from '@/shared/members'
 import { daysOf, usePeriod } from '@/shared/period'
 import { mountPage, refusal, tradingIn, type Call } from '@/shared/testing/mount'
 import { toast } from '@/shared/toast'
+
+it('offers to try again only where that may help', async () => {
+  const offered = async (status: number): Promise<boolean> => {
+    const { wrapper } = await mountPage(ErrorState, { props: { problem: new Problem(status, 'code', '为什么') } })
+    expect(wrapper.text()).toContain('为什么')
+    return wrapper.text().includes('重试')
+  }
+  expect([await offered(0), await offered(503), await offered(400), await offered(404)]).toEqual([
+    true,
+    true,
+    false,
+    false,
+  ])
+})
 
 describe('DataTable', () => {
   // Of no type in particular.
