@@ -362,3 +362,15 @@ async def test_bad_rows_show_nobody(till: httpx.AsyncClient, worker: Importer) -
     assert "1380000" not in str(told), told
     (differ,) = (row for row in told if row["code"] == "members_differ")
     assert differ["reason_zh"].endswith("138****9901, 138****9902") and "138****9901" in differ["reason_en"]
+
+
+async def test_a_bad_phone_is_told_masked_with_its_line(till: httpx.AsyncClient, worker: Importer) -> None:
+    text = "姓名,手机号\n甲,12345\n乙,138001380001\n丙,138****0008\n"
+    started = await hand_in(till, text, kind="members", dry_run=True)
+    await worker.run_waiting()
+    told = (await till.get(f"/v1/imports/{started['import_id']}/bad-rows")).json()["items"]
+    assert [(each["line"], each["column"], each["value"], each["code"]) for each in told] == [
+        (2, "手机号", "****45", "bad_phone"),
+        (3, "手机号", "138****0001", "bad_phone"),
+        (4, "手机号", "138****0008", "masked_number"),
+    ]

@@ -136,6 +136,16 @@ it('shows a member at a glance, and what happened', async () => {
   expect(wrapper.get('li.order').text()).toContain('+45 积分')
 })
 
+it('tells a return as one, not as a purchase', async () => {
+  const returned = { ...ORDERED, status: 'returned', amount_fen: -1290, points: 0 }
+  const { wrapper } = await mountPage(MemberDetail, {
+    props: { memberId: '2048' },
+    answers: { ...DETAIL, 'GET /v1/members/2048/timeline': { items: [returned], kinds: ['order'], next_cursor: null } },
+  })
+  await flushPromises()
+  expect(wrapper.get('li.order').text()).toMatch(/^退货 -¥12.90/)
+})
+
 it('tells who works in some stores that only those are told of', async () => {
   const none = { ...STANDING, orders: 0, net_fen: 0, aov_fen: 0, first_day: null, last_day: null, last_store_id: null }
   const { wrapper } = await mountPage(MemberDetail, {
