@@ -73,7 +73,7 @@ def create_merchant(
     async def create(context: Context) -> None:
         merchant = await service.create_merchant(context.db, context.vault, wanted)
         console.print(f"商户已建 / created: {merchant.code} (id {merchant.merchant_id})")
-        await first_owner(context.db, context.vault, merchant.merchant_id, merchant.code, console)
+        await first_owner(context.db, context.vault, merchant, console)
 
     _run(create)
 

@@ -15,7 +15,7 @@ from huimeng.merchant import service
 from huimeng.merchant.rules.people import ONE_TIME_PASSWORD_FOR
 from huimeng.merchant.service.passwords import PASSWORDS, one_time_password
 from huimeng.merchant.service.staff import EVERYTHING, create_staff, has_staff
-from huimeng.merchant.values import StaffInput
+from huimeng.merchant.values import Merchant, StaffInput
 
 LOGIN = "owner"
 
@@ -37,12 +37,18 @@ async def owners_of_the_new(db: Database, vault: Vault, console: Console) -> Non
         async with db.tenant(merchant.merchant_id) as conn:
             known = await has_staff(conn, merchant.merchant_id)
         if not known:
-            await first_owner(db, vault, merchant.merchant_id, merchant.code, console)
+            await first_owner(db, vault, merchant, console)
 
 
-async def first_owner(db: Database, vault: Vault, merchant_id: int, code: str, console: Console) -> None:
-    password = await hire(db, vault, merchant_id, StaffInput(login=LOGIN, name="店主 Owner", role="owner"))
-    show_password(console, code, LOGIN, password)
+async def first_owner(db: Database, vault: Vault, merchant: Merchant, console: Console) -> None:
+    wanted = StaffInput(login=LOGIN, name=owner_called(merchant.name), role="owner")
+    password = await hire(db, vault, merchant.merchant_id, wanted)
+    show_password(console, merchant.code, LOGIN, password)
+
+
+def owner_called(merchant: str) -> str:
+    """Until they say who they are: in the language that the merchant has its name in."""
+    return "店主" if any("\u4e00" <= sign <= "\u9fff" for sign in merchant) else "Owner"
 
 
 def show_password(console: Console, merchant: str, login: str, password: str) -> None:

@@ -14,7 +14,7 @@ from rich.console import Console
 
 from huimeng.entry import run
 from huimeng.entry.context import Context
-from huimeng.entry.first_owner import owners_of_the_new
+from huimeng.entry.first_owner import owner_called, owners_of_the_new
 from huimeng.infra.database import DatabaseUrls
 from huimeng.infra.rate import Rate
 from huimeng.infra.settings import Settings
@@ -55,7 +55,8 @@ async def test_the_first_run_makes_an_owner_and_tells_the_password_once(house: H
     for text in ("只显示这一次", "Shown this once", "首次登录须修改"):
         assert text in box
     async with house.browser() as browser:
-        assert (await house.log_in(browser, password)).json()["staff"]["role"] == "owner"
+        staff = (await house.log_in(browser, password)).json()["staff"]
+    assert (staff["role"], staff["name"], owner_called("Corner Café")) == ("owner", "店主", "Owner")
     await owners_of_the_new(house.context.db, house.context.vault, console)
     assert console.export_text() == ""
 
