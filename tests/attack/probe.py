@@ -54,6 +54,7 @@ PLAIN_QUERY = frozenset(
         "state",
         "status",
         "kind",
+        "lang",
         "dry_run",
         "hold",
         "month",
