@@ -62,7 +62,7 @@ async def test_over_http_it_is_its_callers_and_so_are_its_bad_rows(
         act_as(SYSTEM)
         await importer.run_waiting()
         bad = await client.get(f"/v1/imports/{made.json()['import_id']}/errors")
-        assert "not_valid" in bad.text
+        assert "bad_phone" in bad.text and "not-a-phone" not in bad.text
     found = await entries(context, shop)
     assert [(each.action, each.actor) for each in found] == [
         ("import.queued", "key:3"),

@@ -28,6 +28,7 @@ from huimeng.merchant.values import Merchant
 from huimeng.porting.commands import OpenBalance
 from huimeng.porting.rules.columns import MEMBER_COLUMNS, Header
 from huimeng.porting.rules.faults import FAULT_HEADER, RowFault
+from huimeng.porting.rules.masking import MASKS, masked_cell
 from huimeng.porting.rules.members import MemberRecord, MemberRows, MemberSettings
 from huimeng.porting.rules.order_rows import settings_latest
 from huimeng.porting.service.importing import (
@@ -126,6 +127,8 @@ class _Outcome(msgspec.Struct, frozen=True):
 
 class _MemberImport:
     reader: MemberRows
+    # By the names of columns, whose cells they hold.
+    _personal: dict[str, str]
 
     def __init__(
         self,
@@ -163,7 +166,8 @@ class _MemberImport:
             date_order=self._options.date_order,
             mainland=self._merchant.currency == "CNY",
         )
-        self.reader = MemberRows(header, settings, self._errors.add)
+        self._personal = {header.name_of(field): field for field in MASKS if field in header.places}
+        self.reader = MemberRows(header, settings, self._tell)
         reading = Reading(source, self.reader, source.start, source.size, source.header_lines, block_bytes=_BLOCK_BYTES)
         total, after = source.size - source.start, self.counts["line"]
         try:
@@ -207,13 +211,19 @@ class _MemberImport:
             await keep_job(self._context, self._merchant.merchant_id, self._job, None, self.counts)
             self._saved_at = time.monotonic()
 
+    def _tell(self, fault: RowFault) -> None:
+        """Enough to find the cell by: what tells of a person is masked, as everywhere else."""
+        like = self._personal.get(fault.column)
+        masked = fault.value if like is None else masked_cell(like, fault.value)
+        self._errors.add(msgspec.structs.replace(fault, value=masked))
+
     def _count(self, line: int, outcome: _Outcome) -> None:
         self.counts[outcome.name] += 1
         self.counts["openings_created"] += outcome.opened
         fault, member_id = outcome.fault, outcome.member_id
         if fault is not None:
             before = None if member_id is None else self._expected.line_of(member_id)
-            self._errors.add(fault if before is None else _beside(fault, before))
+            self._tell(fault if before is None else _beside(fault, before))
         elif member_id is not None:
             self._expected.keep_line(member_id, line)
 
