@@ -39,8 +39,8 @@ def register(context: psycopg.abc.AdaptContext) -> None:
 psycopg.adapters.register_dumper(Packed, _PackedDumper)
 
 
-def packed(rows: Sequence[Any]) -> Packed:
-    """Rows (Structs or dicts) as the one JSON parameter of a statement on json_to_recordset."""
+def packed(rows: Sequence[Any] | Mapping[str, Any]) -> Packed:
+    """Rows (Structs or dicts) as the one JSON parameter of a statement on json_to_recordset, or one JSON object."""
     return Packed(_encode(rows))
 
 

@@ -66,7 +66,7 @@ async def save_job(
         "update import_job set position = coalesce(%s, position), counts = %s, updated_at = now(), "
         "status = case when %s then 'finished' else status end, "
         "finished_at = case when %s then now() end where merchant_id = %s and job_id = %s",
-        (position, packed(dict(counts)), finished, finished, merchant_id, job_id),  # type: ignore[arg-type]
+        (position, packed(dict(counts)), finished, finished, merchant_id, job_id),
     )
 
 

@@ -35,5 +35,5 @@ async def save_mapping(conn: Connection, merchant_id: int, kind: str, source: st
         "insert into import_mapping (merchant_id, kind, source, columns, statuses, updated_at) "
         "values (%s, %s, %s, %s, %s, now()) on conflict (merchant_id, kind, source) do update set "
         "columns = excluded.columns, statuses = excluded.statuses, updated_at = now()",
-        (merchant_id, kind, source, packed(mapping.columns), packed(mapping.statuses)),  # type: ignore[arg-type]
+        (merchant_id, kind, source, packed(mapping.columns), packed(mapping.statuses)),
     )
